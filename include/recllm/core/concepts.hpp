@@ -15,8 +15,8 @@ template <class P>
 using prompt_of = typename P::prompt_type;
 
 /// Satisfied by `p.sample(std::span<const prompt_type>, std::size_t group_size, random_stream)`: group_size
-/// completions of each prompt, as rollouts (or derived), with their log-probs under the distribution sampled from.
-/// Row r draws only from `rng.split(r)`.
+/// completions of each prompt, as rollouts (or derived), with their log-probs under the distribution sampled
+/// from. Row r draws only from `rng.split(r)`.
 template <class P>
 concept Sampler = requires(P& p, std::span<const typename P::prompt_type> prompts, random_stream rng) {
   { p.sample(prompts, std::size_t{}, rng).log_probs } -> std::convertible_to<token_matrix<float>>;
@@ -25,10 +25,11 @@ concept Sampler = requires(P& p, std::span<const typename P::prompt_type> prompt
 
 /// The rollouts that a sampler returns.
 template <class P>
-using rollouts_of = decltype(std::declval<P&>().sample(std::declval<std::span<const prompt_of<P>>>(), std::size_t{},
-                                                       std::declval<random_stream>()));
+using rollouts_of = decltype(std::declval<P&>().sample(std::declval<std::span<const prompt_of<P>>>(),
+                                                       std::size_t{}, std::declval<random_stream>()));
 
-/// Satisfied by `p.log_probs(rollouts, row_block)`: count x T log-probs, nats; all that a reference policy needs.
+/// Satisfied by `p.log_probs(rollouts, row_block)`: count x T log-probs, nats; all that a reference policy
+/// needs.
 template <class P, class Rollouts>
 concept Scorer = requires(P& p, const Rollouts& r, row_block rows) {
   { p.log_probs(r, rows) } -> std::convertible_to<token_matrix<float>>;
@@ -42,7 +43,8 @@ concept Trace = requires(T& t, const token_matrix<float>& dloss_dlogp) {
   t.backward(token_view<float>(dloss_dlogp));
 };
 
-/// A trace that also knows `t.entropies()`: count x T, nats, of the distribution at each token; logged if there.
+/// A trace that also knows `t.entropies()`: count x T, nats, of the distribution at each token; logged if
+/// there.
 template <class T>
 concept EntropyTrace = Trace<T> && requires(T& t) {
   { t.entropies() } -> std::convertible_to<token_matrix<float>>;
@@ -54,15 +56,15 @@ concept Differentiable = requires(P& p, const Rollouts& r, row_block rows) {
   { p.trace(r, rows) } -> Trace;
 };
 
-/// Satisfied by `p.step(update)`: applies the gathered gradient, clears it and returns its norm before clipping.
-/// A gradient that is not finite is cleared and throws non_finite_error with the weights unchanged.
+/// Satisfied by `p.step(update)`: applies the gathered gradient, clears it and returns its norm before
+/// clipping. A gradient that is not finite is cleared and throws non_finite_error with the weights unchanged.
 template <class P>
 concept Updatable = requires(P& p, update how) {
   { p.step(how) } -> std::convertible_to<double>;
 };
 
-/// Satisfied by `p.given(prompts, completions)`: the rollouts of completions that were not sampled (sft, dpo);
-/// completions[i] answers prompts[i], log_probs are 0.
+/// Satisfied by `p.given(prompts, completions)`: the rollouts of completions that were not sampled (sft,
+/// dpo); completions[i] answers prompts[i], log_probs are 0.
 template <class P>
 concept Teachable = Sampler<P> && requires(P& p, std::span<const typename P::prompt_type> prompts,
                                            const decltype(rollouts_of<P>::completions)& completions) {

@@ -13,7 +13,8 @@ namespace recllm {
 
 /// A counter-based stream: draw n depends only on (key, n), so a child stream made by split() gives the same
 /// draws whatever else was drawn before. Train step k uses `random_stream(seed).split(k)`: to resume needs no
-/// saved generator. The mixing function is SplitMix64's (Steele, Lea, Flood, OOPSLA 2014). Not for cryptography.
+/// saved generator. The mixing function is SplitMix64's (Steele, Lea, Flood, OOPSLA 2014). Not for
+/// cryptography.
 class random_stream {
  public:
   explicit random_stream(std::uint64_t seed) : key_(mix(seed + golden)) {}

@@ -10,7 +10,8 @@
 
 namespace recllm {
 
-/// B x T values, one a token. Entries past a completion's end are 0, never garbage: weight 0 times infinity is NaN.
+/// B x T values, one a token. Entries past a completion's end are 0, never garbage: weight 0 times infinity
+/// is NaN.
 template <std::floating_point S>
 using token_matrix = Eigen::Array<S, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
@@ -30,7 +31,8 @@ struct row_block {
 
 /// B completions, sampled or given. Rows of one prompt's group are neighbours.
 ///
-/// A policy returns this or a type derived from it that also holds what the policy needs to score the rows again.
+/// A policy returns this or a type derived from it that also holds what the policy needs to score the rows
+/// again.
 template <class Completion>
 struct rollouts {
   std::vector<std::size_t> prompt;      ///< B: which of the prompts each row answers

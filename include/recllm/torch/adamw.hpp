@@ -1,0 +1,106 @@
+// AdamW: Loshchilov and Hutter, arXiv 1711.05101, algorithm 2 (decay decoupled from the gradient).
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <recllm/core/check.hpp>
+#include <recllm/core/types.hpp>
+#include <recllm/torch/safetensors.hpp>
+#include <recllm/torch/torch.hpp>
+
+namespace recllm::torch_bridge {
+
+/// AdamW's settings; the learning rate comes with each update.
+struct adamw_options {
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0.01;  ///< on matrices only: norms and biases are not decayed
+};
+
+/// The optimizer's state: first and second moments of each weight and the number of steps.
+class adamw {
+ public:
+  explicit adamw(adamw_options options = {}) : options_(options) {}
+
+  /// Applies the gathered gradients to `weights`, clears them, and returns their global norm before clipping.
+  /// A norm that is not finite clears the gradients and throws non_finite_error; weights and state stay.
+  double step(const tensor_map& weights, const update& how) {
+    const at::NoGradGuard no_grad;
+    double squares = 0.0;
+    for (const auto& [name, weight] : weights)
+      if (weight.grad().defined()) squares += std::pow(weight.grad().norm().item<double>(), 2);
+    const double norm = std::sqrt(squares);
+    if (!std::isfinite(norm)) {
+      for (const auto& [name, weight] : weights) weight.mutable_grad() = at::Tensor();
+      throw non_finite_error(
+          message("recllm: adamw: the gradient's norm is ", norm, "; the weights are unchanged"));
+    }
+    const double scale = how.max_grad_norm > 0.0 && norm > how.max_grad_norm ? how.max_grad_norm / norm : 1.0;
+    ++steps_;
+    for (const bool decayed : {false, true}) apply(weights, decayed, how.learning_rate, scale);
+    for (const auto& [name, weight] : weights) weight.mutable_grad() = at::Tensor();
+    return norm;
+  }
+
+  /// The state as tensors, for a checkpoint.
+  [[nodiscard]] tensor_map state() const {
+    tensor_map all;
+    all["steps"] = at::full({1}, steps_, at::kLong);
+    for (const auto& [name, moment] : first_) all["first_moment." + name] = moment;
+    for (const auto& [name, moment] : second_) all["second_moment." + name] = moment;
+    return all;
+  }
+
+  /// Takes up a saved state. Throws std::invalid_argument where it does not belong to `weights`.
+  void load_state(const tensor_map& saved, const tensor_map& weights) {
+    const auto find = [&](const std::string& name) {
+      const auto found = saved.find(name);
+      require(found != saved.end(), "recllm: adamw: the saved state lacks '", name, "'");
+      return found->second;
+    };
+    std::map<std::string, at::Tensor> first, second;
+    for (const auto& [name, weight] : weights) {
+      if (!saved.contains("first_moment." + name)) continue;
+      first[name] = find("first_moment." + name).to(weight.device());
+      second[name] = find("second_moment." + name).to(weight.device());
+      require(first[name].sizes() == weight.sizes() && second[name].sizes() == weight.sizes(),
+              "recllm: adamw: the saved moments of '", name, "' have another shape than the weight");
+    }
+    steps_ = find("steps").item<std::int64_t>();
+    first_ = std::move(first);
+    second_ = std::move(second);
+  }
+
+ private:
+  void apply(const tensor_map& weights, bool decayed, double learning_rate, double scale) {
+    std::vector<at::Tensor> params, grads, first, second, steps;
+    for (const auto& [name, weight] : weights) {
+      if (!weight.grad().defined() || (weight.dim() > 1) != decayed) continue;
+      if (!first_.contains(name)) {
+        first_[name] = at::zeros_like(weight);
+        second_[name] = at::zeros_like(weight);
+      }
+      params.push_back(weight.detach());
+      grads.push_back(weight.grad() * scale);
+      first.push_back(first_[name]);
+      second.push_back(second_[name]);
+      // The kernel reads the count of this step.
+      steps.push_back(at::full({}, static_cast<double>(steps_), weight.options().dtype(at::kFloat)));
+    }
+    if (params.empty()) return;
+    at::_fused_adamw_(params, grads, first, second, {}, steps, learning_rate, options_.beta1, options_.beta2,
+                      decayed ? options_.weight_decay : 0.0, options_.epsilon, /*amsgrad=*/false,
+                      /*maximize=*/false);
+  }
+
+  adamw_options options_;
+  std::int64_t steps_ = 0;
+  std::map<std::string, at::Tensor> first_, second_;
+};
+
+}  // namespace recllm::torch_bridge

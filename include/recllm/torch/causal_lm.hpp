@@ -1,0 +1,270 @@
+// A policy over any causal language model of torch/qwen.hpp: samples, scores, pulls back and steps.
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include <recllm/core/concepts.hpp>
+#include <recllm/core/types.hpp>
+#include <recllm/torch/adamw.hpp>
+#include <recllm/torch/generate.hpp>
+#include <recllm/torch/packed.hpp>
+#include <recllm/torch/qwen.hpp>
+#include <recllm/torch/torch.hpp>
+#include <recllm/torch/vocabulary.hpp>
+
+namespace recllm::torch_bridge {
+
+/// Satisfied by whatever has `.tokens`, a range of token ids: prompts and completions of a language model.
+template <class T>
+concept Tokenized = requires(const T& t) {
+  { t.tokens } -> std::convertible_to<std::span<const std::int64_t>>;
+};
+
+/// A completion whose `.loss_mask` (a number a token, empty = all 1) says which tokens given() counts.
+template <class T>
+concept LossMasked = Tokenized<T> && requires(const T& t) {
+  { t.loss_mask } -> std::convertible_to<std::span<const float>>;
+};
+
+/// Rollouts that remember their tokens.
+template <class Completion>
+struct token_rollouts : rollouts<Completion> {
+  std::vector<token_ids> prompt_tokens;  ///< of each prompt
+  std::vector<token_ids> tokens;         ///< B: of each completion
+};
+
+/// One forward pass of some rows: log-probs, entropies and the way back.
+class token_trace {
+ public:
+  token_trace(const qwen& model, at::Tensor hidden, at::Tensor targets, double temperature,
+              std::vector<std::pair<Eigen::Index, Eigen::Index>> places, Eigen::Index rows,
+              Eigen::Index columns)
+      : head_(model.head()),
+        hidden_(std::move(hidden)),
+        targets_(std::move(targets)),
+        temperature_(temperature),
+        places_(std::move(places)),
+        scores_(score_tokens(hidden_.detach(), head_, targets_, temperature_)),
+        rows_(rows),
+        columns_(columns) {}
+
+  /// count x T, nats, 0 where the mask is 0.
+  [[nodiscard]] token_matrix<float> log_probs() const { return spread(scores_.log_probs); }
+
+  /// count x T, nats, 0 where the mask is 0.
+  [[nodiscard]] token_matrix<float> entropies() const { return spread(scores_.entropies); }
+
+  /// Adds the pullback of dloss_dlogp (count x T) to the model's gradient. Once per trace.
+  void backward(token_view<float> dloss_dlogp) {
+    at::Tensor slope = at::empty({static_cast<std::int64_t>(places_.size())}, at::kFloat);
+    for (std::size_t m = 0; m < places_.size(); ++m)
+      slope.data_ptr<float>()[m] = dloss_dlogp(places_[m].first, places_[m].second);
+    const auto [dhidden, dhead] =
+        pull_back_scores(hidden_.detach(), head_, targets_, temperature_, slope.to(hidden_.device()));
+    torch::autograd::backward({hidden_}, {dhidden});
+    const at::NoGradGuard no_grad;
+    at::Tensor& gathered = head_.mutable_grad();
+    gathered = gathered.defined() ? gathered.add_(dhead) : dhead;
+    hidden_.reset();
+  }
+
+ private:
+  [[nodiscard]] token_matrix<float> spread(const at::Tensor& values) const {
+    const at::Tensor host = values.cpu();
+    token_matrix<float> all = token_matrix<float>::Zero(rows_, columns_);
+    for (std::size_t m = 0; m < places_.size(); ++m)
+      all(places_[m].first, places_[m].second) = host.data_ptr<float>()[m];
+    return all;
+  }
+
+  at::Tensor head_, hidden_, targets_;
+  double temperature_;
+  std::vector<std::pair<Eigen::Index, Eigen::Index>>
+      places_;  // row of the block and column of each scored token
+  token_scores scores_;
+  Eigen::Index rows_, columns_;
+};
+
+/// The policy. Prompt and Completion are the user's types with `.tokens`; a copy has weights and state of its
+/// own, so `const auto reference = policy;` freezes a reference.
+template <Tokenized Prompt, Tokenized Completion>
+class causal_lm {
+ public:
+  using prompt_type = Prompt;
+  using completion_type = Completion;
+  using rollouts_type = token_rollouts<Completion>;
+
+  /// `decode` turns sampled tokens into what rewards see; `sampling.temperature` > 0 is also the scores'.
+  struct options {
+    std::function<Completion(token_ids)> decode;
+    generation_options sampling;
+    adamw_options optimizer;
+  };
+
+  causal_lm(qwen model, options settings)
+      : model_(std::move(model)), options_(std::move(settings)), optimizer_(options_.optimizer) {
+    require(options_.sampling.temperature > 0.0,
+            "recllm: causal_lm: sampling.temperature = ", options_.sampling.temperature,
+            ", expected a positive number: log-probs are taken at it");
+    require(static_cast<bool>(options_.decode), "recllm: causal_lm: options.decode is missing");
+  }
+
+  causal_lm(const causal_lm& other)
+      : model_(other.model_), options_(other.options_), optimizer_(options_.optimizer) {
+    optimizer_.load_state(clone(other.optimizer_.state()), model_.weights());
+  }
+  causal_lm& operator=(const causal_lm& other) { return *this = causal_lm(other); }
+  causal_lm(causal_lm&&) = default;
+  causal_lm& operator=(causal_lm&&) = default;
+  ~causal_lm() = default;
+
+  [[nodiscard]] const qwen& model() const { return model_; }
+
+  /// group_size completions of each prompt.
+  [[nodiscard]] rollouts_type sample(std::span<const Prompt> prompts, std::size_t group_size,
+                                     random_stream rng) const {
+    rollouts_type r;
+    for (const Prompt& prompt : prompts)
+      r.prompt_tokens.emplace_back(std::begin(prompt.tokens), std::end(prompt.tokens));
+    std::vector<generated> drawn = generate(model_, r.prompt_tokens, group_size, options_.sampling, rng);
+    std::vector<std::vector<float>> log_probs;
+    for (std::size_t row = 0; row < drawn.size(); ++row) {
+      r.prompt.push_back(row / group_size);
+      r.completions.push_back(options_.decode(drawn[row].tokens));
+      r.tokens.push_back(std::move(drawn[row].tokens));
+      log_probs.push_back(std::move(drawn[row].log_probs));
+    }
+    shape(r);
+    for (std::size_t row = 0; row < log_probs.size(); ++row)
+      for (std::size_t t = 0; t < log_probs[row].size(); ++t)
+        r.log_probs(static_cast<Eigen::Index>(row), static_cast<Eigen::Index>(t)) = log_probs[row][t];
+    return r;
+  }
+
+  /// The rollouts of given completions; completions[i] answers prompts[i]. Where a completion has a
+  /// loss_mask, tokens that it leaves out are not scored.
+  [[nodiscard]] rollouts_type given(std::span<const Prompt> prompts,
+                                    const std::vector<Completion>& completions) const {
+    require(prompts.size() == completions.size(), "recllm: causal_lm: ", prompts.size(), " prompts for ",
+            completions.size(), " completions");
+    rollouts_type r;
+    r.completions = completions;
+    for (std::size_t i = 0; i < completions.size(); ++i) {
+      r.prompt.push_back(i);
+      r.prompt_tokens.emplace_back(std::begin(prompts[i].tokens), std::end(prompts[i].tokens));
+      r.tokens.emplace_back(std::begin(completions[i].tokens), std::end(completions[i].tokens));
+    }
+    shape(r);
+    if constexpr (LossMasked<Completion>)
+      for (std::size_t i = 0; i < completions.size(); ++i) {
+        const std::span<const float> counted = completions[i].loss_mask;
+        require(counted.empty() || counted.size() == r.tokens[i].size(), "recllm: causal_lm: completion ", i,
+                " has ", r.tokens[i].size(), " tokens and a loss_mask of ", counted.size());
+        for (std::size_t t = 0; t < counted.size(); ++t)
+          r.mask(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(t)) = counted[t];
+      }
+    return r;
+  }
+
+  /// count x T log-probs, nats, at the sampling temperature.
+  [[nodiscard]] token_matrix<float> log_probs(const rollouts_type& r, row_block rows) const {
+    const at::NoGradGuard no_grad;
+    return trace(r, rows).log_probs();
+  }
+
+  /// A forward pass that keeps its graph. Neighbouring rows of one prompt share its computation.
+  [[nodiscard]] token_trace trace(const rollouts_type& r, row_block rows) const {
+    std::vector<prompt_group> groups;
+    std::vector<std::int64_t> prompt_end;  // of each row: place of its prompt's last token
+    std::int64_t place = 0;
+    const auto row_tokens = [&](Eigen::Index row) -> const token_ids& {
+      return r.tokens[static_cast<std::size_t>(row)];
+    };
+    const auto row_prompt = [&](Eigen::Index row) { return r.prompt[static_cast<std::size_t>(row)]; };
+    for (Eigen::Index i = 0; i < rows.count; ++i) {
+      const Eigen::Index row = rows.first + i;
+      if (i == 0 || row_prompt(row) != row_prompt(row - 1)) {
+        groups.push_back({r.prompt_tokens[row_prompt(row)], {}});
+        place += static_cast<std::int64_t>(groups.back().prompt.size());
+        prompt_end.push_back(place - 1);
+      } else {
+        prompt_end.push_back(prompt_end.back());
+      }
+      // Nothing is read after a completion's last token, so it is not computed.
+      const std::span<const std::int64_t> inputs(row_tokens(row).data(),
+                                                 std::max<std::size_t>(row_tokens(row).size(), 1) - 1);
+      groups.back().completions.push_back(inputs);
+      place += static_cast<std::int64_t>(inputs.size());
+    }
+    const packed_batch batch = pack(groups, model_.device());
+
+    std::vector<std::int64_t> sources, targets;
+    std::vector<std::pair<Eigen::Index, Eigen::Index>> places;
+    for (Eigen::Index i = 0; i < rows.count; ++i) {
+      const Eigen::Index row = rows.first + i;
+      const std::int64_t first = batch.completion[static_cast<std::size_t>(i)];
+      for (std::size_t t = 0; t < row_tokens(row).size(); ++t) {
+        const Eigen::Index column = static_cast<Eigen::Index>(t);
+        if (r.mask(row, column) == 0.0f) continue;
+        sources.push_back(t == 0 ? prompt_end[static_cast<std::size_t>(i)] : first + column - 1);
+        targets.push_back(row_tokens(row)[t]);
+        places.emplace_back(i, column);
+      }
+    }
+    const at::Tensor hidden =
+        model_.hidden(batch).index_select(0, torch::tensor(sources, at::kLong).to(model_.device()));
+    return token_trace(model_, hidden, torch::tensor(targets, at::kLong).to(model_.device()),
+                       options_.sampling.temperature, std::move(places), rows.count, r.mask.cols());
+  }
+
+  /// One AdamW step.
+  double step(const update& how) { return optimizer_.step(model_.weights(), how); }
+
+  /// Writes the model's folder and the optimizer's state beside it.
+  void save(const std::filesystem::path& folder) const {
+    model_.save(folder);
+    write_safetensors(folder / "optimizer.safetensors", optimizer_.state());
+  }
+
+  /// Takes up what save() wrote: weights and optimizer state. Throws where a file is missing or does not fit.
+  void load(const std::filesystem::path& folder) {
+    qwen model(folder, model_.device());
+    optimizer_.load_state(read_safetensors(folder / "optimizer.safetensors"), model.weights());
+    model_ = std::move(model);
+  }
+
+  /// A fresh optimizer, for the next phase of training.
+  void reset_optimizer(adamw_options settings) {
+    options_.optimizer = settings;
+    optimizer_ = adamw(settings);
+  }
+
+ private:
+  static tensor_map clone(tensor_map tensors) {
+    for (auto& [name, tensor] : tensors) tensor = tensor.clone();
+    return tensors;
+  }
+
+  /// mask 1 on every token, log_probs 0.
+  static void shape(rollouts_type& r) {
+    std::size_t longest = 0;
+    for (const token_ids& tokens : r.tokens) longest = std::max(longest, tokens.size());
+    r.mask = token_matrix<float>::Zero(r.rows(), static_cast<Eigen::Index>(longest));
+    r.log_probs = r.mask;
+    for (Eigen::Index row = 0; row < r.rows(); ++row)
+      r.mask.row(row).head(static_cast<Eigen::Index>(r.tokens[static_cast<std::size_t>(row)].size())) = 1.0f;
+  }
+
+  qwen model_;
+  options options_;
+  adamw optimizer_;
+};
+
+}  // namespace recllm::torch_bridge

@@ -1,0 +1,12 @@
+// The one door to libtorch. Its macros CHECK and LOG would break Catch2 and glog users: they are put back
+// here.
+#pragma once
+
+#pragma push_macro("CHECK")
+#pragma push_macro("LOG")
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/types.h>
+#undef CHECK
+#undef LOG
+#pragma pop_macro("LOG")
+#pragma pop_macro("CHECK")

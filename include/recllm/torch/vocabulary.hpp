@@ -1,0 +1,73 @@
+// The output layer: log-probs of chosen tokens and their pullback, a block of rows at a time, so that
+// [batch, time, vocabulary] is never held.
+//
+//   logp_m = z_m,y - log sum_v exp z_m,v    with z = h W^T / temperature
+//   dL/dz_m,v = g_m (1[v = y_m] - softmax(z_m)_v)    for g = dL/dlogp
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+#include <recllm/torch/torch.hpp>
+
+namespace recllm::torch_bridge {
+
+/// Log-probs and entropies of M tokens, nats.
+struct token_scores {
+  at::Tensor log_probs;  ///< M
+  at::Tensor entropies;  ///< M, of the whole distribution at each token
+};
+
+namespace detail {
+/// Rows whose logits fit in about 16 MiB of floats.
+inline std::int64_t vocabulary_rows(std::int64_t vocabulary) {
+  return std::max<std::int64_t>(1, (std::int64_t{1} << 22) / vocabulary);
+}
+
+/// Calls `block(first, count)` over M rows.
+template <class Block>
+void for_row_blocks(std::int64_t rows, std::int64_t vocabulary, Block&& block) {
+  const std::int64_t most = vocabulary_rows(vocabulary);
+  for (std::int64_t first = 0; first < rows; first += most) block(first, std::min(most, rows - first));
+}
+}  // namespace detail
+
+/// Scores of `targets` (M, int64) given `hidden` (M x d) under softmax(hidden head^T / temperature); head is
+/// V x d.
+[[nodiscard]] inline token_scores score_tokens(const at::Tensor& hidden, const at::Tensor& head,
+                                               const at::Tensor& targets, double temperature) {
+  const at::NoGradGuard no_grad;
+  token_scores scores{at::empty({hidden.size(0)}, hidden.options()),
+                      at::empty({hidden.size(0)}, hidden.options())};
+  detail::for_row_blocks(hidden.size(0), head.size(0), [&](std::int64_t first, std::int64_t count) {
+    const at::Tensor log_probs =
+        at::log_softmax(at::linear(hidden.narrow(0, first, count), head).div_(temperature), 1);
+    scores.log_probs.narrow(0, first, count)
+        .copy_(log_probs.gather(1, targets.narrow(0, first, count).unsqueeze(1)).squeeze(1));
+    scores.entropies.narrow(0, first, count).copy_(log_probs.exp().mul_(log_probs).sum(1).neg_());
+  });
+  return scores;
+}
+
+/// Pulls dL/dlogp (M) back: returns dL/dhidden (M x d) and dL/dhead (V x d). Logits are computed again.
+[[nodiscard]] inline std::pair<at::Tensor, at::Tensor> pull_back_scores(const at::Tensor& hidden,
+                                                                        const at::Tensor& head,
+                                                                        const at::Tensor& targets,
+                                                                        double temperature,
+                                                                        const at::Tensor& dloss_dlogp) {
+  const at::NoGradGuard no_grad;
+  at::Tensor dhidden = at::empty_like(hidden);
+  at::Tensor dhead = at::zeros_like(head);
+  detail::for_row_blocks(hidden.size(0), head.size(0), [&](std::int64_t first, std::int64_t count) {
+    const at::Tensor rows = hidden.narrow(0, first, count);
+    const at::Tensor slope = dloss_dlogp.narrow(0, first, count).unsqueeze(1) / temperature;
+    at::Tensor dlogits = at::softmax(at::linear(rows, head).div_(temperature), 1).mul_(slope.neg());
+    dlogits.scatter_add_(1, targets.narrow(0, first, count).unsqueeze(1), slope);
+    dhidden.narrow(0, first, count).copy_(dlogits.matmul(head));
+    dhead.addmm_(dlogits.t(), rows);
+  });
+  return {dhidden, dhead};
+}
+
+}  // namespace recllm::torch_bridge

@@ -1,0 +1,238 @@
+// The language-model policy: sharing a prompt changes nothing, samples follow their log-probs, gradients are
+// autograd's.
+#include <recllm/torch/causal_lm.hpp>
+
+#include <cmath>
+
+#include <recllm/grpo.hpp>
+#include <recllm/sft.hpp>
+
+#include "support/catch.hpp"
+
+using namespace recllm;
+using namespace recllm::torch_bridge;
+
+namespace {
+
+struct text {
+  token_ids tokens;
+  std::vector<float> loss_mask;
+};
+
+using policy = causal_lm<text, text>;
+
+constexpr std::int64_t vocabulary = 23;
+
+policy make_policy(std::uint64_t seed, generation_options sampling = {
+                                           .max_new_tokens = 9, .temperature = 1.0, .end_tokens = {0}}) {
+  return policy(
+      qwen({.vocab_size = vocabulary, .hidden_size = 16, .intermediate_size = 24, .initializer_range = 0.4},
+           random_stream(seed)),
+      {.decode =
+           [](token_ids tokens) {
+             return text{std::move(tokens), {}};
+           },
+       .sampling = sampling,
+       .optimizer = {}});
+}
+
+const std::vector<text> prompts{{{3, 7, 1}, {}}, {{5}, {}}, {{2, 2, 9, 11, 4, 6}, {}}};
+
+tensor_map gradients(const policy& p) {
+  tensor_map all;
+  for (const auto& [name, weight] : p.model().weights()) {
+    all[name] = weight.grad().clone();
+    weight.mutable_grad() = at::Tensor();
+  }
+  return all;
+}
+
+token_matrix<float> random_slopes(Eigen::Index rows, Eigen::Index columns, random_stream rng) {
+  token_matrix<float> slopes(rows, columns);
+  for (Eigen::Index i = 0; i < slopes.size(); ++i) slopes.data()[i] = static_cast<float>(rng.normal());
+  return slopes;
+}
+
+}  // namespace
+
+static_assert(Policy<policy> && Teachable<policy>);
+static_assert(EntropyTrace<token_trace>);
+
+TEST_CASE("sampled log-probs are those of scoring", "[causal_lm]") {
+  for (const double temperature : {1.0, 0.7}) {
+    const policy p = make_policy(1, {.max_new_tokens = 9, .temperature = temperature, .end_tokens = {0}});
+    const auto r = p.sample(prompts, 5, random_stream(8));
+    REQUIRE(r.rows() == 15);
+    const token_matrix<float> scored = p.log_probs(r, {0, r.rows()});
+    CHECK((scored - r.log_probs).abs().maxCoeff() < 1e-5f);
+    for (Eigen::Index row = 0; row < r.rows(); ++row) {
+      const token_ids& tokens = r.tokens[static_cast<std::size_t>(row)];
+      CHECK(r.mask.row(row).sum() == static_cast<float>(tokens.size()));
+      CHECK((tokens.size() == 9 || tokens.back() == 0));
+    }
+  }
+}
+
+TEST_CASE("a shared prompt gives the log-probs and gradients of separate ones", "[causal_lm]") {
+  const policy p = make_policy(2);
+  const auto r = p.sample(prompts, 4, random_stream(5));
+  const token_matrix<float> slopes = random_slopes(r.rows(), r.mask.cols(), random_stream(6));
+
+  auto together = p.trace(r, {0, r.rows()});
+  const token_matrix<float> shared = together.log_probs();
+  together.backward(slopes);
+  const tensor_map shared_gradients = gradients(p);
+
+  for (Eigen::Index row = 0; row < r.rows(); ++row) {
+    auto alone = p.trace(r, {row, 1});
+    CHECK((alone.log_probs() - shared.row(row)).abs().maxCoeff() < 1e-5f);
+    alone.backward(slopes.middleRows(row, 1));
+  }
+  for (const auto& [name, gradient] : gradients(p)) {
+    INFO(name);
+    CHECK((gradient - shared_gradients.at(name)).norm().item<float>() <=
+          1e-5f * (1.0f + gradient.norm().item<float>()));
+  }
+}
+
+TEST_CASE("entropies are those of the whole distribution", "[causal_lm]") {
+  const policy p = make_policy(3);
+  const auto r = p.sample(std::span(prompts).first(1), 1, random_stream(5));
+  const std::vector<token_ids> context{prompts[0].tokens};
+  const at::Tensor log_probs = next_token_log_probs(p.model(), context);
+  CHECK(p.trace(r, {0, 1}).entropies()(0, 0) ==
+        Approx(-(log_probs.exp() * log_probs).sum().item<float>()).epsilon(1e-5));
+  CHECK(log_probs.exp().sum().item<float>() == Approx(1.0f));
+}
+
+TEST_CASE("samples follow the model's distribution", "[causal_lm]") {
+  const policy p = make_policy(4, {.max_new_tokens = 1, .temperature = 1.0, .end_tokens = {}});
+  const std::vector<token_ids> context{prompts[0].tokens};
+  const at::Tensor expected = next_token_log_probs(p.model(), context).exp().squeeze(0);
+  const std::size_t draws = 20000;
+  const auto r = p.sample(std::span(prompts).first(1), draws, random_stream(17));
+  std::vector<double> counts(vocabulary, 0.0);
+  for (const token_ids& tokens : r.tokens) counts[static_cast<std::size_t>(tokens[0])] += 1.0;
+  double chi_squared = 0.0;
+  for (std::size_t v = 0; v < counts.size(); ++v) {
+    const double mean = expected[static_cast<std::int64_t>(v)].item<double>() * static_cast<double>(draws);
+    chi_squared += (counts[v] - mean) * (counts[v] - mean) / mean;
+  }
+  CHECK(chi_squared < 48.3);  // 0.1 % of chi-squared with 22 degrees of freedom lie above
+}
+
+TEST_CASE("the same seed draws the same, whatever else is in the batch", "[causal_lm]") {
+  const policy p = make_policy(5);
+  const auto all = p.sample(prompts, 3, random_stream(9));
+  const auto again = p.sample(prompts, 3, random_stream(9));
+  const auto first = p.sample(std::span(prompts).first(1), 3, random_stream(9));
+  CHECK(all.tokens == again.tokens);
+  CHECK(std::vector(all.tokens.begin(), all.tokens.begin() + 3) == first.tokens);
+}
+
+TEST_CASE("GRPO's gradient is autograd's of the written formula", "[causal_lm]") {
+  const policy p = make_policy(6);
+  auto r = p.sample(prompts, 4, random_stream(21));
+  const token_matrix<float> reference =
+      r.log_probs + 0.3f * random_slopes(r.rows(), r.mask.cols(), random_stream(22)) * r.mask;
+  r.log_probs += 0.2f * random_slopes(r.rows(), r.mask.cols(), random_stream(23)) * r.mask;
+  token_matrix<float> advantages = random_slopes(r.rows(), 1, random_stream(24)).replicate(1, r.mask.cols());
+  const grpo objective{.kl_coef = 0.1f};
+
+  auto trace = p.trace(r, {0, r.rows()});
+  const token_matrix<float> weights = objective.weights(r.mask);
+  const auto e =
+      objective(token_batch<float>{trace.log_probs(), r.log_probs, reference, advantages, weights});
+  trace.backward(e.dloss_dlogp);
+  const tensor_map ours = gradients(p);
+
+  // J of the paper's section 3.3, one completion at a time, through the whole logits.
+  at::Tensor loss = at::zeros({});
+  for (std::size_t row = 0; row < r.tokens.size(); ++row) {
+    token_ids sequence = r.prompt_tokens[r.prompt[row]];
+    const std::int64_t start = static_cast<std::int64_t>(sequence.size()) - 1;
+    const std::int64_t length = static_cast<std::int64_t>(r.tokens[row].size());
+    sequence.insert(sequence.end(), r.tokens[row].begin(), r.tokens[row].end());
+    const std::vector<prompt_group> one{{sequence, {}}};
+    const at::Tensor logits = at::linear(p.model().hidden(pack(one, at::kCPU)), p.model().head());
+    const at::Tensor logp = at::log_softmax(logits, 1)
+                                .narrow(0, start, length)
+                                .gather(1, torch::tensor(r.tokens[row], at::kLong).unsqueeze(1))
+                                .squeeze(1);
+    const auto host = [&](const token_matrix<float>& m) {
+      return torch::tensor(std::vector<float>(m.row(static_cast<Eigen::Index>(row)).data(),
+                                              m.row(static_cast<Eigen::Index>(row)).data() + length));
+    };
+    const at::Tensor difference = host(reference) - logp;
+    const at::Tensor objective_tokens =
+        (logp - host(r.log_probs)).exp() * host(advantages) - 0.1 * (difference.exp() - difference - 1.0);
+    loss = loss - objective_tokens.mean() / static_cast<double>(r.tokens.size());
+  }
+  CHECK(static_cast<float>(e.loss) == Approx(loss.item<float>()).epsilon(1e-5));
+  torch::autograd::backward({loss}, {});
+  for (const auto& [name, gradient] : gradients(p)) {
+    INFO(name);
+    CHECK((gradient - ours.at(name)).norm().item<float>() <=
+          1e-5f * (1e-3f + gradient.norm().item<float>()) * 10);
+  }
+}
+
+TEST_CASE("tokens that a loss mask leaves out are not scored", "[causal_lm]") {
+  const policy p = make_policy(7);
+  const std::vector<text> completions{{{4, 5, 6}, {1, 0, 1}}, {{7}, {}}};
+  const auto r = p.given(std::span(prompts).first(2), completions);
+  CHECK(r.mask.row(0).sum() == 2.0f);
+  CHECK(p.log_probs(r, {0, 2})(0, 1) == 0.0f);
+  CHECK_THROWS_WITH(p.given(std::span(prompts).first(1), {text{{4, 5, 6}, {1, 0}}}),
+                    Catch::Contains("loss_mask of 2"));
+  CHECK_THROWS_WITH(p.given(std::span(prompts).first(2), {text{{4}, {}}}),
+                    Catch::Contains("2 prompts for 1 completions"));
+}
+
+TEST_CASE("a copy is a frozen reference, and a saved state goes on alike", "[causal_lm]") {
+  policy p = make_policy(8);
+  const policy reference = p;
+  const auto r = p.sample(prompts, 3, random_stream(2));
+  const auto train_once = [&](policy& q) {
+    auto trace = q.trace(r, {0, r.rows()});
+    trace.backward(random_slopes(r.rows(), r.mask.cols(), random_stream(30)));
+    return q.step({.learning_rate = 0.01, .max_grad_norm = 1.0});
+  };
+  CHECK(train_once(p) > 0.0);
+  CHECK((reference.log_probs(r, {0, r.rows()}) - r.log_probs).abs().maxCoeff() < 1e-5f);
+  CHECK((p.log_probs(r, {0, r.rows()}) - r.log_probs).abs().maxCoeff() > 1e-3f);
+
+  const auto folder = std::filesystem::temp_directory_path() / "recllm_causal_lm_test";
+  p.save(folder);
+  policy resumed = make_policy(99);
+  resumed.load(folder);
+  train_once(p);
+  train_once(resumed);
+  for (const auto& [name, weight] : p.model().weights())
+    CHECK(at::equal(weight, resumed.model().weights().at(name)));
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("a gradient that is not finite stops the step before the weights change", "[causal_lm]") {
+  policy p = make_policy(9);
+  const auto r = p.sample(prompts, 2, random_stream(2));
+  const qwen before = p.model();
+  auto trace = p.trace(r, {0, r.rows()});
+  token_matrix<float> slopes = random_slopes(r.rows(), r.mask.cols(), random_stream(3));
+  slopes(0, 0) = std::numeric_limits<float>::quiet_NaN();
+  trace.backward(slopes);
+  CHECK_THROWS_AS(p.step({.learning_rate = 0.01}), non_finite_error);
+  for (const auto& [name, weight] : before.weights()) {
+    CHECK(at::equal(weight, p.model().weights().at(name)));
+    CHECK_FALSE(p.model().weights().at(name).grad().defined());
+  }
+}
+
+TEST_CASE("impossible settings are refused", "[causal_lm]") {
+  CHECK_THROWS_WITH(make_policy(1, {.max_new_tokens = 1, .temperature = 0.0, .end_tokens = {}}),
+                    Catch::Contains("temperature = 0"));
+  const policy p = make_policy(1);
+  CHECK_THROWS_WITH(p.sample(prompts, 0, random_stream(1)), Catch::Contains("group_size"));
+  CHECK_THROWS_WITH(p.sample(std::vector<text>{{}}, 1, random_stream(1)),
+                    Catch::Contains("at least one token"));
+}
