@@ -22,6 +22,12 @@ struct adamw_options {
   double weight_decay = 0.01;  ///< on matrices only: norms and biases are not decayed
 };
 
+namespace detail {
+inline void clear_gradients(const tensor_map& weights) {
+  for (const auto& [name, weight] : weights) weight.mutable_grad() = at::Tensor();
+}
+}  // namespace detail
+
 /// The optimizer's state: first and second moments of each weight and the number of steps.
 class adamw {
  public:
@@ -36,14 +42,14 @@ class adamw {
       if (weight.grad().defined()) squares += std::pow(weight.grad().norm().item<double>(), 2);
     const double norm = std::sqrt(squares);
     if (!std::isfinite(norm)) {
-      for (const auto& [name, weight] : weights) weight.mutable_grad() = at::Tensor();
+      detail::clear_gradients(weights);
       throw non_finite_error(
           message("recllm: adamw: the gradient's norm is ", norm, "; the weights are unchanged"));
     }
     const double scale = how.max_grad_norm > 0.0 && norm > how.max_grad_norm ? how.max_grad_norm / norm : 1.0;
     ++steps_;
     for (const bool decayed : {false, true}) apply(weights, decayed, how.learning_rate, scale);
-    for (const auto& [name, weight] : weights) weight.mutable_grad() = at::Tensor();
+    detail::clear_gradients(weights);
     return norm;
   }
 

@@ -227,6 +227,9 @@ class causal_lm {
   /// One AdamW step.
   double step(const update& how) { return optimizer_.step(model_.weights(), how); }
 
+  /// Forgets the gathered gradient: a step that fails midway leaves none behind.
+  void clear_gradient() { detail::clear_gradients(model_.weights()); }
+
   /// Writes the model's folder and the optimizer's state beside it.
   void save(const std::filesystem::path& folder) const {
     model_.save(folder);

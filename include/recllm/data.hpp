@@ -1,0 +1,6 @@
+// Front door of the data room: events and catalogues, readers, splits.
+#pragma once
+
+#include <recllm/data/interactions.hpp>
+#include <recllm/data/readers.hpp>
+#include <recllm/data/split.hpp>

@@ -1,0 +1,152 @@
+// Users, items and what happened between them, in time order; from engagement to label sequences.
+//
+// Sequence and label construction follow Xie et al., RecLLM-R1, sections 3.1 and 4.1.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <recllm/core/check.hpp>
+
+namespace recllm {
+
+/// One interaction. `user` and `item` are positions in dataset::users and dataset::items.
+struct event {
+  std::size_t user = 0;
+  std::size_t item = 0;
+  double rating = 0;      ///< in the units of the data (MovieLens: 1 to 5)
+  std::int64_t time = 0;  ///< seconds since the epoch
+};
+
+/// One thing of the catalogue.
+struct item {
+  std::string id;                   ///< as the files spell it
+  std::string title;                ///< may repeat between items
+  std::string year;                 ///< text: real files hold more than numbers here
+  std::vector<std::string> topics;  ///< genres, categories, tags; may be empty
+};
+
+/// One person: an id and attributes in the order in which they were read.
+struct user {
+  std::string id;
+  std::vector<std::pair<std::string, std::string>> attributes;  ///< name, value as text
+
+  /// The value of an attribute; throws std::invalid_argument that lists the known names if there is none.
+  [[nodiscard]] const std::string& attribute(std::string_view name) const {
+    std::string known;
+    for (const auto& [key, value] : attributes) {
+      if (key == name) return value;
+      known += (known.empty() ? "" : ", ") + key;
+    }
+    throw std::invalid_argument(
+        message("recllm: user::attribute: user '", id, "' has no '", name, "'; known: ", known));
+  }
+};
+
+/// Users, catalogue and histories. histories[u] holds the events of users[u] in time order, ties in file
+/// order.
+struct dataset {
+  std::vector<user> users;
+  std::vector<item> items;
+  std::vector<std::vector<event>> histories;  ///< as many as users; empty for a user without events
+};
+
+/// Users, items and events put together: events go to their user's history, oldest first; equal times keep
+/// the order of `events`. Throws std::invalid_argument if an event names a user or item that is not there or
+/// its rating is not finite.
+[[nodiscard]] inline dataset assemble(std::vector<user> users, std::vector<item> items,
+                                      std::span<const event> events) {
+  dataset data{std::move(users), std::move(items), {}};
+  data.histories.resize(data.users.size());
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    const event& e = events[i];
+    require(e.user < data.users.size() && e.item < data.items.size(), "recllm: assemble: event ", i,
+            " names user ", e.user, " and item ", e.item, "; there are ", data.users.size(), " users and ",
+            data.items.size(), " items, numbered from 0");
+    require(std::isfinite(e.rating), "recllm: assemble: event ", i, " of user '", data.users[e.user].id,
+            "' has rating ", e.rating, "; expected a finite number");
+    data.histories[e.user].push_back(e);
+  }
+  for (std::vector<event>& history : data.histories)
+    std::stable_sort(history.begin(), history.end(),
+                     [](const event& a, const event& b) { return a.time < b.time; });
+  return data;
+}
+
+/// The same data without the users who have fewer than `min_events` events (paper 4.1: five). The users that
+/// stay are numbered anew; items keep their numbers.
+[[nodiscard]] inline dataset keep_users_with(const dataset& data, std::size_t min_events = 5) {
+  dataset kept{{}, data.items, {}};
+  for (std::size_t u = 0; u < data.users.size(); ++u) {
+    if (data.histories[u].size() < min_events) continue;
+    kept.histories.push_back(data.histories[u]);
+    for (event& e : kept.histories.back()) e.user = kept.users.size();
+    kept.users.push_back(data.users[u]);
+  }
+  return kept;
+}
+
+/// The topics of each item, by item number.
+[[nodiscard]] inline std::vector<std::vector<std::string>> topics_of(std::span<const item> items) {
+  std::vector<std::vector<std::string>> topics;
+  for (const item& one : items) topics.push_back(one.topics);
+  return topics;
+}
+
+/// The rule for strong engagement: a rating of at least `least`.
+struct rated_at_least {
+  double least = 4;
+  [[nodiscard]] bool operator()(const event& e) const { return e.rating >= least; }
+};
+
+/// Strong engagement by default: a rating of 4 or more.
+inline constexpr rated_at_least strong{};
+
+/// The rule that takes every event.
+struct any_event {
+  [[nodiscard]] constexpr bool operator()(const event&) const { return true; }
+};
+
+/// The same data with only the events that satisfy `rule`; every user and item stays, perhaps without events.
+template <class Rule>
+[[nodiscard]] dataset keep_events(const dataset& data, Rule rule) {
+  dataset kept{data.users, data.items, {}};
+  for (const std::vector<event>& history : data.histories) {
+    kept.histories.emplace_back();
+    std::copy_if(history.begin(), history.end(), std::back_inserter(kept.histories.back()), rule);
+  }
+  return kept;
+}
+
+/// The items of the events that satisfy `rule`, oldest first, repeats kept.
+template <class Rule = any_event>
+[[nodiscard]] std::vector<std::size_t> item_sequence(std::span<const event> events, Rule rule = {}) {
+  std::vector<std::size_t> items;
+  for (const event& e : events)
+    if (rule(e)) items.push_back(e.item);
+  return items;
+}
+
+/// The label (paper 3.1): the next `count` different items that the user engages with strongly, in order of
+/// first engagement; fewer where `future` (the events from the cut on) has fewer. A repeat is left out, since
+/// no list may name an item twice.
+template <class Rule = rated_at_least>
+[[nodiscard]] std::vector<std::size_t> next_strong_items(std::span<const event> future, std::size_t count,
+                                                         Rule rule = {}) {
+  std::vector<std::size_t> items;
+  for (const event& e : future) {
+    if (items.size() == count) break;
+    if (rule(e) && std::find(items.begin(), items.end(), e.item) == items.end()) items.push_back(e.item);
+  }
+  return items;
+}
+
+}  // namespace recllm

@@ -1,0 +1,90 @@
+// What the measures take: lists and sets of items of any type that has ==.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <ranges>
+#include <string_view>
+#include <type_traits>
+#include <unordered_set>
+#include <utility>
+
+namespace recllm::measure {
+
+/// Satisfied by ranges that are passed over more than once: vectors, spans, sets. Text is an item, not a
+/// range of them.
+template <class R>
+concept Items = std::ranges::forward_range<const R> && !std::convertible_to<const R&, std::string_view>;
+
+/// Satisfied by ordered items with places 0, ..., size - 1: vectors, spans, arrays. Rank = place + 1.
+template <class R>
+concept List = Items<R> && std::ranges::random_access_range<const R> && std::ranges::sized_range<const R>;
+
+/// No cut: `k` where a measure looks at the whole list.
+inline constexpr std::size_t whole_list = static_cast<std::size_t>(-1);
+
+namespace detail {
+
+// What std::cmp_equal takes.
+template <class T>
+concept Integer =
+    std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, char> && !std::same_as<T, wchar_t> &&
+    !std::same_as<T, char8_t> && !std::same_as<T, char16_t> && !std::same_as<T, char32_t>;
+
+}  // namespace detail
+
+/// Equality of items; integers of different types compare by value.
+template <class A, class B>
+[[nodiscard]] constexpr bool same_item(const A& a, const B& b) {
+  if constexpr (detail::Integer<A> && detail::Integer<B>)
+    return std::cmp_equal(a, b);
+  else
+    return a == b;
+}
+
+/// Whether `item` is in `items`: by the range's own look-up where it has one for this type, else one by one.
+template <Items R, class Item>
+[[nodiscard]] constexpr bool holds(const R& items, const Item& item) {
+  if constexpr (requires {
+                  requires std::same_as<typename R::key_type, Item>;
+                  items.contains(item);
+                }) {
+    return items.contains(item);
+  } else {
+    for (const auto& other : items)
+      if (same_item(other, item)) return true;
+    return false;
+  }
+}
+
+/// Whether `list[place]` already stands at an earlier place.
+template <List L>
+[[nodiscard]] constexpr bool repeated_at(const L& list, std::size_t place) {
+  const auto first = std::ranges::begin(list);
+  for (std::size_t i = 0; i < place; ++i)
+    if (same_item(first[static_cast<std::ptrdiff_t>(i)], first[static_cast<std::ptrdiff_t>(place)]))
+      return true;
+  return false;
+}
+
+/// The number of different items. Pair by pair up to 64 items or where std::hash lacks, else by hashing.
+template <Items R>
+[[nodiscard]] constexpr std::size_t count_distinct(const R& items) {
+  using item = std::remove_cvref_t<std::ranges::range_reference_t<const R>>;
+  if constexpr (requires(const item& i) { std::hash<item>{}(i); })
+    if (std::ranges::distance(items) > 64) {
+      const std::unordered_set<item> seen(std::ranges::begin(items), std::ranges::end(items));
+      return seen.size();
+    }
+  std::size_t count = 0;
+  for (auto here = std::ranges::begin(items); here != std::ranges::end(items); ++here) {
+    bool is_new = true;
+    for (auto earlier = std::ranges::begin(items); is_new && earlier != here; ++earlier)
+      is_new = !same_item(*earlier, *here);
+    count += is_new ? 1 : 0;
+  }
+  return count;
+}
+
+}  // namespace recllm::measure

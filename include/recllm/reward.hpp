@@ -1,0 +1,14 @@
+// Front door of the reward room: terms for lists and for reasoning, and the algebra that composes them.
+//
+//   using namespace recllm;
+//   const auto goal = when(reward::format(), 0.8 * reward::lcs(&sample::next_items) + 0.1 *
+//   reward::diversity(genres)
+//                                            - 0.2 * reward::repeats() - 0.2 *
+//                                            reward::seen(&sample::history))
+//                         .otherwise(-1.0);
+#pragma once
+
+#include <recllm/reward/format.hpp>
+#include <recllm/reward/lists.hpp>
+#include <recllm/reward/penalties.hpp>
+#include <recllm/reward/reward.hpp>

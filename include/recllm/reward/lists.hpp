@@ -1,0 +1,104 @@
+// Rewards of recommended lists: accuracy, diversity, novelty. Penalties are in penalties.hpp.
+//
+// Every term reads the predicted list by items_of(completion) and the rest by projections of the prompt,
+// called once per completion; return a reference or a span where the list is long. All but novelty() are in
+// [0, 1]; what an empty list is worth stands at each.
+#pragma once
+
+#include <cstddef>
+#include <ranges>
+
+#include <recllm/measure/diversity.hpp>
+#include <recllm/measure/lcs.hpp>
+#include <recllm/measure/list.hpp>
+#include <recllm/measure/novelty.hpp>
+#include <recllm/measure/ranking.hpp>
+#include <recllm/reward/expression.hpp>
+#include <recllm/reward/list_of.hpp>
+
+namespace recllm::reward {
+
+/// "lcs": the normalised position-weighted longest common subsequence with the target list; see
+/// measure::position_weighted_lcs. `weight` takes the predicted rank from 1: measure::log2_discount,
+/// measure::uniform_weight or a function of yours. 0 where either list is empty.
+template <class Target, class Weight = measure::log2_discount>
+[[nodiscard]] constexpr auto lcs(Target target, Weight weight = {}) {
+  return term("lcs", [=](const auto& prompt, const auto& completion) -> double {
+    return measure::position_weighted_lcs(items_of(completion), list_of(target, prompt), weight);
+  });
+}
+
+/// "ndcg", "reciprocal_rank", "recall", "precision", "hit" of the first k places against the target items;
+/// see measure/ranking.hpp. 0 where either list is empty.
+template <class Target>
+[[nodiscard]] constexpr auto ndcg(Target target, std::size_t k = measure::whole_list) {
+  return term("ndcg", [=](const auto& prompt, const auto& completion) -> double {
+    return measure::ndcg_at(items_of(completion), list_of(target, prompt), k);
+  });
+}
+template <class Target>
+[[nodiscard]] constexpr auto reciprocal_rank(Target target, std::size_t k = measure::whole_list) {
+  return term("reciprocal_rank", [=](const auto& prompt, const auto& completion) -> double {
+    return measure::reciprocal_rank(items_of(completion), list_of(target, prompt), k);
+  });
+}
+template <class Target>
+[[nodiscard]] constexpr auto recall(Target target, std::size_t k = measure::whole_list) {
+  return term("recall", [=](const auto& prompt, const auto& completion) -> double {
+    return measure::recall_at(items_of(completion), list_of(target, prompt), k);
+  });
+}
+template <class Target>
+[[nodiscard]] constexpr auto precision(Target target, std::size_t k = measure::whole_list) {
+  return term("precision", [=](const auto& prompt, const auto& completion) -> double {
+    return measure::precision_at(items_of(completion), list_of(target, prompt), k);
+  });
+}
+template <class Target>
+[[nodiscard]] constexpr auto hit(Target target, std::size_t k = measure::whole_list) {
+  return term("hit", [=](const auto& prompt, const auto& completion) -> double {
+    return measure::hit_at(items_of(completion), list_of(target, prompt), k);
+  });
+}
+
+/// "diversity": the share of places with an item that no earlier place has, distinct / length; 0 for an empty
+/// list.
+[[nodiscard]] constexpr auto diversity() {
+  return term("diversity", [](const auto& completion) -> double {
+    const auto& list = items_of(completion);
+    const auto length = static_cast<double>(std::ranges::size(list));
+    return length > 0.0 ? static_cast<double>(measure::count_distinct(list)) / length : 0.0;
+  });
+}
+
+/// "diversity": the mean Jaccard distance between the attributes of all pairs of places; `attributes(item)`
+/// is a set of them, or one. 0 for fewer than two items.
+template <class Attributes>
+[[nodiscard]] constexpr auto diversity(Attributes attributes) {
+  return term("diversity", [=](const auto& completion) -> double {
+    return measure::intra_list_diversity(items_of(completion), [&](const auto& one, const auto& other) {
+      return measure::jaccard_distance(list_of(attributes, one), list_of(attributes, other));
+    });
+  });
+}
+
+/// "novelty": the mean self-information of the items, -log2 of their share of all interactions, bits; 0 for
+/// an empty list. `share(item)` is in [0, 1]; shares below `floor`, that of unseen items (0) among them,
+/// count as `floor`, so the value is in [0, -log2(floor)]: by default at most 19.9.
+template <class Share>
+[[nodiscard]] constexpr auto novelty(Share share, double floor = measure::least_share) {
+  return term("novelty", [=](const auto& completion) -> double {
+    return measure::mean_self_information(
+        items_of(completion), [&](const auto& item) { return number_of(share, item); }, floor);
+  });
+}
+
+/// "distinct_items", a test: 1 if no item stands at two places, else 0; 1 for an empty list.
+[[nodiscard]] constexpr auto distinct_items() {
+  return term("distinct_items", [](const auto& completion) -> bool {
+    const auto& list = items_of(completion);
+    return measure::count_distinct(list) == static_cast<std::size_t>(std::ranges::size(list));
+  });
+}
+
+}  // namespace recllm::reward

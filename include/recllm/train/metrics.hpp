@@ -1,0 +1,84 @@
+// What a training step reports, under the names that TRL's logs use.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace recllm {
+
+/// One step of train() or train_ppo(). Means over inner epochs where there are several.
+struct step_metrics {
+  std::ptrdiff_t step = 0;            ///< counts from 0
+  double loss = 0.0;                  ///< what the step minimised
+  double reward = 0.0;                ///< mean over completions
+  double reward_std = 0.0;            ///< mean over groups of the sample deviation in a group (n - 1); 0 for groups of one
+  double frac_reward_zero_std = 0.0;  ///< share of groups whose rewards are all equal: they teach nothing
+  double kl = 0.0;                    ///< mean over tokens, nats, to the reference; 0 without one
+  std::optional<double> entropy{};      ///< mean over tokens, nats; absent where the policy's trace has none
+  double clip_ratio_low = 0.0;        ///< share of tokens held back by the lower clip
+  double clip_ratio_high = 0.0;       ///< share of tokens held back by the upper clip
+  double mean_length = 0.0;           ///< tokens a completion
+  std::size_t num_tokens = 0;         ///< of this step's completions
+  double grad_norm = 0.0;             ///< before clipping
+  double learning_rate = 0.0;         ///< of this step
+  double seconds = 0.0;               ///< the step took
+  std::optional<double> value_loss{};   ///< of the critic; absent without one
+  /// The mean over completions of each named term's raw value, in the reward's order. A term that some completions
+  /// did not reach, behind a when(), is averaged over those that did.
+  std::vector<std::pair<std::string, double>> reward_terms{};
+};
+
+/// Calls `f(name, value)` for each number of `m` that is there, `name` as TRL spells it, `value` a double.
+template <class Function>
+void for_each_field(const step_metrics& m, Function&& f) {
+  f(std::string("step"), static_cast<double>(m.step));
+  f(std::string("loss"), m.loss);
+  f(std::string("reward"), m.reward);
+  f(std::string("reward_std"), m.reward_std);
+  f(std::string("frac_reward_zero_std"), m.frac_reward_zero_std);
+  for (const auto& [name, mean] : m.reward_terms) f("rewards/" + name + "/mean", mean);
+  f(std::string("kl"), m.kl);
+  if (m.entropy) f(std::string("entropy"), *m.entropy);
+  f(std::string("clip_ratio/low_mean"), m.clip_ratio_low);
+  f(std::string("clip_ratio/high_mean"), m.clip_ratio_high);
+  f(std::string("completions/mean_length"), m.mean_length);
+  f(std::string("num_tokens"), static_cast<double>(m.num_tokens));
+  f(std::string("grad_norm"), m.grad_norm);
+  f(std::string("learning_rate"), m.learning_rate);
+  if (m.value_loss) f(std::string("value_loss"), *m.value_loss);
+  f(std::string("step_time"), m.seconds);
+}
+
+/// One step of fit().
+struct fit_metrics {
+  std::ptrdiff_t step = 0;          ///< counts from 0
+  double epoch = 0.0;               ///< passes over the examples when the step is done
+  double loss = 0.0;                ///< what the step minimised
+  std::optional<double> entropy{};    ///< mean over tokens, nats; absent where the policy's trace has none
+  std::size_t num_tokens = 0;       ///< of this step's completions
+  double grad_norm = 0.0;           ///< before clipping
+  double learning_rate = 0.0;       ///< of this step
+  double seconds = 0.0;             ///< the step took
+  std::optional<double> margin{};     ///< dpo: mean of beta * (chosen's - rejected's log-ratio to the reference)
+  std::optional<double> accuracy{};   ///< dpo: share of pairs whose margin is above 0
+};
+
+/// As above.
+template <class Function>
+void for_each_field(const fit_metrics& m, Function&& f) {
+  f(std::string("step"), static_cast<double>(m.step));
+  f(std::string("epoch"), m.epoch);
+  f(std::string("loss"), m.loss);
+  if (m.entropy) f(std::string("entropy"), *m.entropy);
+  if (m.margin) f(std::string("rewards/margins"), *m.margin);
+  if (m.accuracy) f(std::string("rewards/accuracies"), *m.accuracy);
+  f(std::string("num_tokens"), static_cast<double>(m.num_tokens));
+  f(std::string("grad_norm"), m.grad_norm);
+  f(std::string("learning_rate"), m.learning_rate);
+  f(std::string("step_time"), m.seconds);
+}
+
+}  // namespace recllm

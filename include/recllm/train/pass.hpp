@@ -1,0 +1,135 @@
+// One forward and backward pass over all rows of a step, in micro-batches: what train, train_ppo and fit share.
+#pragma once
+
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include <recllm/core/check.hpp>
+#include <recllm/core/concepts.hpp>
+#include <recllm/core/types.hpp>
+#include <recllm/objective/objective.hpp>
+
+namespace recllm::detail {
+
+/// What an objective is told that stays while the rows are passed: each B x T, or empty where there is none.
+struct fixed_batch {
+  token_matrix<float> old_log_probs, ref_log_probs, advantages, weights;
+};
+
+/// Sums over the rows of passes.
+struct pass_totals {
+  tally counts;
+  double loss = 0.0;
+  std::optional<double> entropy;  // over tokens, nats
+  double tokens = 0.0;
+  double grad_norm = 0.0;
+  double passes = 0.0;
+
+  pass_totals& operator+=(const pass_totals& other) {
+    counts += other.counts;
+    loss += other.loss;
+    if (other.entropy) entropy = entropy.value_or(0.0) + *other.entropy;
+    tokens += other.tokens;
+    grad_norm += other.grad_norm;
+    passes += other.passes;
+    return *this;
+  }
+};
+
+/// Wall-clock seconds since it was made.
+class stopwatch {
+ public:
+  [[nodiscard]] double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+/// Forgets what earlier rows of a failed pass have added, where the learner can (`clear_gradient()`).
+template <class Learner>
+void forget_gradient(Learner& learner) {
+  if constexpr (requires { learner.clear_gradient(); }) learner.clear_gradient();
+}
+
+/// Throws std::invalid_argument unless `r` holds `rows` rows of one shape that answer prompts below `prompts`.
+template <class Rollouts>
+void check_rollouts(const Rollouts& r, std::size_t rows, std::size_t prompts, std::string_view who) {
+  const auto expected = static_cast<Eigen::Index>(rows);
+  require(r.rows() == expected && r.prompt.size() == rows && r.mask.rows() == expected && r.log_probs.rows() == expected &&
+              r.log_probs.cols() == r.mask.cols(),
+          "recllm: ", who, ": the policy returned ", r.completions.size(), " completions, ", r.prompt.size(), " prompt numbers, a ",
+          r.mask.rows(), " x ", r.mask.cols(), " mask and ", r.log_probs.rows(), " x ", r.log_probs.cols(),
+          " log-probs; expected ", rows, " rows of each and as many columns");
+  for (const std::size_t asked : r.prompt)
+    require(asked < prompts, "recllm: ", who, ": the policy returned prompt number ", asked, "; expected 0 to ", prompts - 1);
+}
+
+/// The log-probs of all rows under a policy that only scores, B x T; empty where there is none.
+template <class Reference, class Rollouts>
+[[nodiscard]] token_matrix<float> reference_log_probs(Reference* reference, const Rollouts& r, std::span<const row_block> blocks) {
+  if (reference == nullptr) return {};
+  token_matrix<float> all(r.mask.rows(), r.mask.cols());
+  for (const row_block rows : blocks) all.middleRows(rows.first, rows.count) = reference->log_probs(r, rows);
+  return all;
+}
+
+/// Which input of an objective is to blame for a loss that is not finite.
+inline std::string_view culprit(const token_batch<float>& b) {
+  if (!b.log_probs.isFinite().all()) return "the policy's log-probs are not finite";
+  if (!b.old_log_probs.isFinite().all()) return "the log-probs that sample() returned are not finite";
+  if (!b.ref_log_probs.isFinite().all()) return "the reference's log-probs are not finite";
+  if (!b.advantages.isFinite().all()) return "the advantages are not finite";
+  if (!b.weights.isFinite().all()) return "the weights are not finite";
+  return "its inputs are finite: the policy has moved too far, lower the learning rate";
+}
+
+/// Throws std::invalid_argument where the objective compares with a reference and there is none.
+template <class O>
+void check_reference(const O& objective, bool given, std::string_view who) {
+  require(given || !objective.needs_reference(), "recllm: ", who,
+          ": the objective compares with a reference policy, but none was given; pass the address of a frozen copy as the "
+          "last argument, or set kl_coef to 0");
+}
+
+/// trace -> objective -> backward for each block of rows. Throws non_finite_error where a loss or its slope is not
+/// finite; whatever is thrown, the gathered gradient is forgotten.
+template <class P, class O, class Rollouts>
+[[nodiscard]] pass_totals pass(P& policy, const O& objective, const Rollouts& r, const fixed_batch& fixed,
+                               std::span<const row_block> blocks, std::string_view who, std::ptrdiff_t step) try {
+  pass_totals totals;
+  totals.passes = 1.0;
+  for (const row_block rows : blocks) {
+    const auto of = [&](const token_matrix<float>& m) -> token_view<float> {
+      return m.rows() == 0 ? m.middleRows(0, 0) : m.middleRows(rows.first, rows.count);
+    };
+    auto trace = policy.trace(r, rows);
+    const token_matrix<float> log_probs = trace.log_probs();
+    require(log_probs.rows() == rows.count && log_probs.cols() == r.mask.cols(), "recllm: ", who, ": the policy's trace has ",
+            log_probs.rows(), " x ", log_probs.cols(), " log-probs; expected ", rows.count, " x ", r.mask.cols());
+    const token_batch<float> batch{log_probs, of(fixed.old_log_probs), of(fixed.ref_log_probs), of(fixed.advantages),
+                                   of(fixed.weights)};
+    const evaluation<float> e = objective(batch);
+    if (!std::isfinite(e.loss) || !e.dloss_dlogp.isFinite().all())
+      throw non_finite_error(message("recllm: ", who, ": step ", step, ": the loss of rows ", rows.first, " to ",
+                                     rows.first + rows.count - 1, " is ", e.loss, ", or its slope is not finite: ", culprit(batch),
+                                     "; the weights are unchanged"));
+    if constexpr (EntropyTrace<decltype(trace)>)
+      totals.entropy = totals.entropy.value_or(0.0) + static_cast<double>((trace.entropies() * of(r.mask)).sum());
+    totals.tokens += static_cast<double>(of(r.mask).sum());
+    totals.counts += e;
+    totals.loss += e.loss;
+    trace.backward(e.dloss_dlogp);
+  }
+  return totals;
+} catch (...) {
+  forget_gradient(policy);
+  throw;
+}
+
+}  // namespace recllm::detail

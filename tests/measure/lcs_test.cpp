@@ -1,0 +1,112 @@
+// The longest common subsequence against every subset of the predicted places, and published examples.
+#include <cmath>
+#include <string_view>
+#include <vector>
+
+#include <recllm/core/random.hpp>
+#include <recllm/measure/lcs.hpp>
+
+#include "support/catch.hpp"
+
+using namespace recllm;
+using namespace recllm::measure;
+
+namespace {
+
+using items = std::vector<int>;
+
+items random_items(random_stream& rng, std::size_t length, std::size_t kinds) {
+  items list(length);
+  for (int& item : list) item = static_cast<int>(rng.below(kinds));
+  return list;
+}
+
+// Every subset of the predicted places that reads as a subsequence of the target; the dearest one's weight.
+template <class Weight>
+double dearest_subset(const items& predicted, const items& target, const Weight& weight) {
+  double best = 0.0;
+  for (std::size_t subset = 0; subset < (std::size_t{1} << predicted.size()); ++subset) {
+    double value = 0.0;
+    std::size_t at = 0;
+    bool common = true;
+    for (std::size_t place = 0; common && place < predicted.size(); ++place) {
+      if (((subset >> place) & 1) == 0) continue;
+      while (at < target.size() && target[at] != predicted[place]) ++at;
+      common = at++ < target.size();
+      value += weight(place + 1);
+    }
+    if (common && value > best) best = value;
+  }
+  return best;
+}
+
+std::vector<char> letters(std::string_view text) { return {text.begin(), text.end()}; }
+
+}  // namespace
+
+TEST_CASE("weighted LCS equals the best of all common subsequences") {
+  const auto seed = GENERATE(1u, 2u);
+  INFO("seed " << seed);
+  random_stream rng(seed);
+  const auto rising = [](std::size_t rank) { return static_cast<double>(rank * rank); };
+  for (int trial = 0; trial < 1000; ++trial) {
+    const std::size_t kinds = 2 + rng.below(9);
+    const items predicted = random_items(rng, rng.below(9), kinds);
+    // Some targets are longer than the stack buffer.
+    const items target = random_items(rng, trial % 20 == 0 ? 60 + rng.below(10) : rng.below(9),
+                                      kinds * (trial % 20 == 0 ? 30 : 1));
+    INFO("trial " << trial);
+    CHECK(weighted_lcs(predicted, target) == Approx(dearest_subset(predicted, target, log2_discount{})));
+    CHECK(weighted_lcs(predicted, target, rising) == Approx(dearest_subset(predicted, target, rising)));
+    CHECK(static_cast<double>(lcs_length(predicted, target)) ==
+          dearest_subset(predicted, target, uniform_weight{}));
+    CHECK(lcs_length(predicted, target) == lcs_length(target, predicted));
+    const double share = position_weighted_lcs(predicted, target);
+    CHECK(share >= 0.0);
+    CHECK(share <= 1.0 + 1e-12);
+  }
+}
+
+TEST_CASE("published lengths") {
+  CHECK(lcs_length(letters("ABCBDAB"), letters("BDCABA")) == 4);  // Cormen et al., Introduction to Algorithms
+  CHECK(lcs_length(letters("XMJYAUZ"), letters("MZJAWXU")) == 4);  // Wikipedia, "Longest common subsequence"
+}
+
+TEST_CASE("values by hand") {
+  const double second = 1.0 / std::log2(3.0), third = 0.5;
+  const double all = 1.0 + second + third;
+  CHECK(position_weighted_lcs(items{1, 2, 3}, items{1, 2, 3}) == Approx(1.0));
+  CHECK(position_weighted_lcs(items{9, 1, 2}, items{1, 2, 3}) == Approx((second + third) / all));
+  CHECK(position_weighted_lcs(items{3, 2, 1}, items{1, 2, 3}) ==
+        Approx(1.0 / all));  // the earliest of the three
+  CHECK(position_weighted_lcs(items{2, 1}, items{1, 2, 3}) == Approx(1.0 / (1.0 + second)));
+  CHECK(position_weighted_lcs(items{1}, items{1, 2, 3}) == Approx(1.0));  // all that one place can get
+  CHECK(position_weighted_lcs(items{1, 1, 1}, items{1}) == Approx(1.0));  // repeats gain nothing
+  CHECK(position_weighted_lcs(items{3, 1, 2}, items{1, 2, 3}, uniform_weight{}) == Approx(2.0 / 3.0));
+  CHECK(position_weighted_lcs(std::vector<std::size_t>{1, 2}, items{1, 2}) ==
+        Approx(1.0));  // item types may differ
+}
+
+TEST_CASE("an empty list, no common item and a weight of 0 are worth 0") {
+  CHECK(position_weighted_lcs(items{}, items{1}) == 0.0);
+  CHECK(position_weighted_lcs(items{1}, items{}) == 0.0);
+  CHECK(position_weighted_lcs(items{}, items{}) == 0.0);
+  CHECK(position_weighted_lcs(items{1, 2}, items{3, 4}) == 0.0);
+  CHECK(position_weighted_lcs(items{1}, items{1}, [](std::size_t) { return 0.0; }) == 0.0);
+  CHECK(lcs_length(items{}, items{}) == 0);
+}
+
+TEST_CASE("long lists leave the stack buffer and the table of discounts") {
+  items list(500);
+  for (std::size_t i = 0; i < list.size(); ++i) list[i] = static_cast<int>(i);
+  CHECK(position_weighted_lcs(list, list) == Approx(1.0));
+  CHECK(lcs_length(list, list) == 500);
+  for (const std::size_t rank : {1u, 2u, 63u, 64u, 65u, 1000u})
+    CHECK(log2_discount{}(rank) == Approx(1.0 / std::log2(static_cast<double>(rank) + 1.0)).epsilon(1e-15));
+}
+
+TEST_CASE("plain LCS is a constant expression") {
+  constexpr int a[] = {1, 2, 3}, b[] = {2, 3, 4};
+  static_assert(lcs_length(a, b) == 2);
+  static_assert(position_weighted_lcs(a, b, uniform_weight{}) == 2.0 / 3.0);
+}
