@@ -1,8 +1,10 @@
-// The tabular policy against its closed form: sampling frequencies, entropies, finite differences, plain descent.
+// The tabular policy against its closed form: sampling frequencies, entropies, finite differences, plain
+// descent.
 #include <cmath>
 #include <limits>
 
 #include <recllm/tabular.hpp>
+#include <recllm/tabular_critic.hpp>
 
 #include "support/catch.hpp"
 
@@ -39,7 +41,8 @@ TEST_CASE("a sampled batch has the shapes it promises") {
   for (std::size_t row = 0; row < 10; ++row)
     for (Eigen::Index t = 0; t < 3; ++t)
       CHECK(r.log_probs(static_cast<Eigen::Index>(row), t) ==
-            Approx(log_probability(policy.logits(), r.prompt[row], t, r.completions[row][static_cast<std::size_t>(t)])));
+            Approx(log_probability(policy.logits(), r.prompt[row], t,
+                                   r.completions[row][static_cast<std::size_t>(t)])));
   CHECK(policy.sample({}, 5, random_stream(2)).rows() == 0);
 }
 
@@ -47,7 +50,8 @@ TEST_CASE("a row's draws depend on its number only") {
   const tabular_policy policy = random_policy(3);
   const tabular_rollouts few = policy.sample(std::span(both).first(1), 5, random_stream(4));
   const tabular_rollouts more = policy.sample(both, 5, random_stream(4));
-  for (std::size_t row = 0; row < few.completions.size(); ++row) CHECK(few.completions[row] == more.completions[row]);
+  for (std::size_t row = 0; row < few.completions.size(); ++row)
+    CHECK(few.completions[row] == more.completions[row]);
 }
 
 TEST_CASE("sampling follows the softmax") {
@@ -60,7 +64,8 @@ TEST_CASE("sampling follows the softmax") {
         seen[static_cast<std::size_t>(r.completions[row][static_cast<std::size_t>(place)])] += 1.0 / 20000;
       for (int item = 0; item < 4; ++item) {
         const double expected = std::exp(log_probability(policy.logits(), prompt, place, item));
-        CHECK(std::abs(seen[static_cast<std::size_t>(item)] - expected) < 5 * std::sqrt(expected * (1 - expected) / 20000));
+        CHECK(std::abs(seen[static_cast<std::size_t>(item)] - expected) <
+              5 * std::sqrt(expected * (1 - expected) / 20000));
       }
     }
 }
@@ -79,8 +84,9 @@ TEST_CASE("the gradient is the finite difference of the weighted log-probs") {
       double sum = 0.0;
       for (std::size_t row = 0; row < 3; ++row)
         for (std::size_t t = 0; t < r.completions[row].size(); ++t)
-          sum += static_cast<double>(slope(static_cast<Eigen::Index>(row), static_cast<Eigen::Index>(t))) *
-                 log_probability(logits, r.answered[row], static_cast<Eigen::Index>(t), r.completions[row][t]);
+          sum +=
+              static_cast<double>(slope(static_cast<Eigen::Index>(row), static_cast<Eigen::Index>(t))) *
+              log_probability(logits, r.answered[row], static_cast<Eigen::Index>(t), r.completions[row][t]);
       return sum;
     };
     const token_matrix<double> before = policy.logits();
@@ -131,7 +137,8 @@ TEST_CASE("a gradient that is not finite is refused and forgotten") {
   tabular_policy policy = random_policy(10);
   const token_matrix<double> before = policy.logits();
   const tabular_rollouts r = policy.sample(both, 1, random_stream(11));
-  policy.trace(r, {0, 2}).backward(token_matrix<float>::Constant(2, 3, std::numeric_limits<float>::infinity()));
+  policy.trace(r, {0, 2}).backward(
+      token_matrix<float>::Constant(2, 3, std::numeric_limits<float>::infinity()));
   CHECK_THROWS_WITH(policy.step({}), Catch::Contains("tabular_policy: step: the gradient's norm is") &&
                                          Catch::Contains("the table is unchanged"));
   CHECK((policy.logits() == before).all());
@@ -152,8 +159,10 @@ TEST_CASE("a table refuses what is not in it") {
   const tabular_policy policy = random_policy(13);
   CHECK_THROWS_WITH(policy.sample(std::vector<std::size_t>{2}, 1, random_stream(0)),
                     Contains("prompt 2 is not in the table; expected 0 to 1"));
-  CHECK_THROWS_WITH(policy.given(both, {{0, 1, 2}}), Contains("expected a completion for each of 2 prompts, got 1"));
-  CHECK_THROWS_WITH(policy.given(both, {{0}, {0, 1, 2, 3}}), Contains("completion 1 has 4 items; the table has 3 places"));
+  CHECK_THROWS_WITH(policy.given(both, {{0, 1, 2}}),
+                    Contains("expected a completion for each of 2 prompts, got 1"));
+  CHECK_THROWS_WITH(policy.given(both, {{0}, {0, 1, 2, 3}}),
+                    Contains("completion 1 has 4 items; the table has 3 places"));
   CHECK_THROWS_WITH(policy.given(both, {{0}, {0, 4}}), Contains("completion 1 has item 4; expected 0 to 3"));
   CHECK_THROWS_WITH(policy.given(both, {{-1}, {0}}), Contains("completion 0 has item -1; expected 0 to 3"));
 }
@@ -175,7 +184,19 @@ TEST_CASE("the critic descends a squared error to its target, each cell by its o
   CHECK(values(0, 1) == Approx(5.0f));
   CHECK(values(0, 2) == 0.0f);  // past the end
 
-  critic.trace_values(r, {0, 2}).backward(token_matrix<float>::Constant(2, 3, std::numeric_limits<float>::quiet_NaN()));
+  critic.trace_values(r, {0, 2}).backward(
+      token_matrix<float>::Constant(2, 3, std::numeric_limits<float>::quiet_NaN()));
   CHECK_THROWS_WITH(critic.step({}), Catch::Contains("tabular_critic: step: the gradient's norm is nan"));
   CHECK(critic.values(r, {1, 1})(0, 0) == Approx(4.0f));
+}
+
+TEST_CASE("a critic of other sizes than the policy is refused") {
+  const tabular_policy policy = random_policy(15);
+  const tabular_rollouts r = policy.sample(both, 1, random_stream(0));
+  const tabular_critic few{{.prompts = 1, .length = 3}}, short_one{{.prompts = 2, .length = 2}};
+  CHECK_THROWS_WITH(few.values(r, {1, 1}),
+                    "recllm: tabular_critic: expected prompts below 1 and 3 places, got prompt 1 and 3 "
+                    "places; give critic and "
+                    "policy the same sizes");
+  CHECK_THROWS_WITH(short_one.values(r, {0, 1}), Catch::Contains("2 places, got prompt 0 and 3 places"));
 }

@@ -109,15 +109,16 @@ struct knn_settings {
   std::size_t last_items = 10;  ///< how much of the history is looked at
   double recency_decay = 0.7;   ///< weight of the k-th last item: recency_decay^k, k = 0 for the last
   double damping = 0.25;        ///< exponent of the counts that similarities are divided by
-  double smoothing =
-      0.1;  ///< > 0, added to each count: an unseen item's is not 0 (1e-9: NDCG .1124, not .1128)
+  double smoothing = 0.1;       ///< > 0, added to each count, so that no divisor is 0
 };
 
 /// Nearest neighbours of sequences, by damped co-occurrence within a window:
 ///
-///   G[a, b] += 0.8^(d-1), G[b, a] += 0.7 * 0.8^(d-1)   for b that comes d <= 10 steps after a in a training
-///   sequence score(j) = sum_{k=0..9} 0.7^k G[h_-k, j] / (n_h n_j)^0.25      h_-k = the history's k-th last
-///   item, n = count + 0.1
+///   G[a, b] += 0.8^(d-1), G[b, a] += 0.7 * 0.8^(d-1)   for b that comes d <= 10 steps after a
+///   score(j) = sum_{k=0..9} 0.7^k G[h_k, j] / (n[h_k] n[j])^0.25
+///
+/// over all training sequences; h_0 is the history's last item, h_1 the one before; n = count + smoothing. A
+/// smoothing of 1e-9 in place of 0.1 moves the first NDCG of the table to .1124 and no other figure.
 class sequence_knn {
  public:
   /// `items` is the size of the catalogue.

@@ -94,3 +94,5 @@ static_assert(StepObjective<dpo>);
 static_assert(Objective<dpo, double>);
 
 }  // namespace recllm
+
+#include <recllm/train/fit.hpp>  // last: the trainer of this objective

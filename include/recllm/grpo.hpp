@@ -28,11 +28,9 @@ namespace recllm {
 
 /// Settings and objective of GRPO: `train(policy, grpo{}, reward, prompts, {...}, &reference)`.
 struct grpo {
-  std::optional<double> clip_low =
-      std::nullopt;  ///< ratios down to 1 - clip_low earn; absent = no lower clip
-  std::optional<double> clip_high =
-      std::nullopt;       ///< ratios up to 1 + clip_high earn; absent = no upper clip
-  double kl_coef = 0.04;  ///< beta, >= 0; 0 needs no reference
+  std::optional<double> clip_low = std::nullopt;   ///< ratios from 1 - clip_low on earn; absent = all
+  std::optional<double> clip_high = std::nullopt;  ///< ratios up to 1 + clip_high earn; absent = all
+  double kl_coef = 0.04;                           ///< beta, >= 0; 0 needs no reference
   recllm::kl_estimator kl_estimator = recllm::kl_estimator::k3;  ///< of the divergence from the reference
   normalisation average = normalisation::per_sequence;
   advantage_scale scale = advantage_scale::group_deviation;
@@ -71,3 +69,5 @@ static_assert(GroupObjective<grpo>);
 static_assert(Objective<grpo, double>);
 
 }  // namespace recllm
+
+#include <recllm/train/train.hpp>  // last: the trainer of this objective

@@ -1,5 +1,4 @@
-// Front door of evaluation: scores -> ranked lists -> Recall, NDCG, MRR, coverage, diversity and novelty over
-// many users.
+// Front door of evaluation: scores -> ranked lists -> Recall, NDCG, MRR, coverage, diversity, novelty.
 //
 // The formulas are those of measure/. Full ranking is top_k() over the catalogue without the user's history;
 // candidate ranking is top_k_of() a given pool.

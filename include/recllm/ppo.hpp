@@ -13,69 +13,13 @@
 
 #include <recllm/core/check.hpp>
 #include <recllm/core/types.hpp>
+#include <recllm/objective/critic.hpp>
 #include <recllm/objective/gae.hpp>
 #include <recllm/objective/objective.hpp>
 #include <recllm/objective/terms.hpp>
 #include <recllm/objective/weights.hpp>
 
 namespace recllm {
-
-/// What a critic's loss reads, borrowed: B x T each.
-template <std::floating_point S>
-struct value_batch {
-  token_view<S> values;      ///< of the critic that learns
-  token_view<S> old_values;  ///< of the critic when the completions were sampled
-  token_view<S> returns;     ///< gae_estimate::returns
-  token_view<S> weights;     ///< 0 = not counted
-};
-
-/// A critic's loss and its slope.
-template <std::floating_point S>
-struct value_evaluation {
-  double loss = 0.0;
-  token_matrix<S> dloss_dvalues;  ///< B x T, 0 where the weight is 0
-  double clipped = 0.0;           ///< tokens whose slope the clip made 0
-};
-
-/// Sum of weight * max((v - R)^2, (clip(v, v_old - range, v_old + range) - R)^2) / 2; no range, no clip. The
-/// slope is 0 where the clipped error is the larger one. Throws std::invalid_argument for a negative range or
-/// shapes that differ.
-template <std::floating_point S>
-[[nodiscard]] value_evaluation<S> value_loss(const value_batch<S>& b,
-                                             std::optional<double> range = std::nullopt) {
-  require(!range || *range >= 0.0, "recllm: value_loss: the clip range must be 0 or more, but is ",
-          range.value_or(0.0), "; std::nullopt is no clip");
-  for (const token_view<S>* m : {&b.old_values, &b.returns, &b.weights})
-    require(m->rows() == b.values.rows() && m->cols() == b.values.cols(), "recllm: value_loss: values are ",
-            b.values.rows(), " x ", b.values.cols(), ", but old_values, returns or weights are ", m->rows(),
-            " x ", m->cols());
-  value_evaluation<S> e;
-  e.dloss_dvalues = token_matrix<S>::Zero(b.values.rows(), b.values.cols());
-  for (Eigen::Index row = 0; row < b.values.rows(); ++row)
-    for (Eigen::Index t = 0; t < b.values.cols(); ++t) {
-      const double weight = b.weights(row, t), value = b.values(row, t), old = b.old_values(row, t);
-      if (weight == 0.0) continue;
-      const double error = value - b.returns(row, t);
-      double limited = error;
-      if (range && !(std::abs(value - old) <= *range))
-        limited = old + (value < old ? -*range : *range) - b.returns(row, t);
-      const bool clipped = !(limited * limited <= error * error);  // so that NaN is taken for the larger one
-      e.loss += weight * 0.5 * (clipped ? limited * limited : error * error);
-      e.dloss_dvalues(row, t) = clipped ? S(0) : static_cast<S>(weight * error);
-      e.clipped += clipped;
-    }
-  return e;
-}
-
-/// Completions as PPO judges them, borrowed.
-template <std::floating_point S>
-struct experience {
-  row_values<S> rewards;        ///< B, of whole completions
-  token_view<S> log_probs;      ///< B x T, when they were sampled, nats
-  token_view<S> ref_log_probs;  ///< B x T, read if kl_coef != 0
-  token_view<S> values;         ///< B x T, of the critic
-  token_view<S> mask;           ///< B x T, 1 = a token of the completion, else 0
-};
 
 /// Settings and objective of PPO.
 struct ppo {
@@ -101,6 +45,7 @@ struct ppo {
   /// The critic's loss: value_coef * value_loss.
   template <std::floating_point S>
   [[nodiscard]] value_evaluation<S> critic_loss(const value_batch<S>& b) const {
+    require(value_coef >= 0.0, "recllm: ppo: value_coef must be 0 or more, but is ", value_coef);
     value_evaluation<S> e = value_loss(b, value_clip_range);
     e.loss *= value_coef;
     e.dloss_dvalues *= static_cast<S>(value_coef);
@@ -108,9 +53,20 @@ struct ppo {
   }
 
   /// Rewards of each token, B x T: -kl_coef * (log_probs - ref_log_probs), and the completion's reward added
-  /// at its last token. A completion without tokens has nowhere to put its reward.
+  /// at its last token. A completion without tokens has nowhere to put its reward. Throws
+  /// std::invalid_argument for a negative kl_coef and for shapes that differ.
   template <std::floating_point S>
   [[nodiscard]] token_matrix<S> token_rewards(const experience<S>& x) const {
+    require(kl_coef >= 0.0 && std::isfinite(kl_coef), "recllm: ppo: kl_coef must be 0 or more, but is ",
+            kl_coef);
+    require(x.rewards.size() == x.mask.rows(), "recllm: ppo: got ", x.rewards.size(), " rewards for ",
+            x.mask.rows(), " completions; pass one a completion");
+    const auto like_mask = [&](const token_view<S>& m) {
+      return m.rows() == x.mask.rows() && m.cols() == x.mask.cols();
+    };
+    require(!needs_reference() || (like_mask(x.log_probs) && like_mask(x.ref_log_probs)),
+            "recllm: ppo: log_probs and ref_log_probs must be ", x.mask.rows(), " x ", x.mask.cols(),
+            " as the mask; pass the reference's log-probs or set kl_coef to 0");
     token_matrix<S> rewards = token_matrix<S>::Zero(x.mask.rows(), x.mask.cols());
     if (needs_reference())
       rewards = (x.mask != S(0)).select((x.log_probs - x.ref_log_probs) * static_cast<S>(-kl_coef), S(0));
@@ -152,3 +108,5 @@ static_assert(StepObjective<ppo>);
 static_assert(Objective<ppo, double>);
 
 }  // namespace recllm
+
+#include <recllm/train/ppo_train.hpp>  // last: the trainer of this objective

@@ -42,3 +42,5 @@ static_assert(StepObjective<sft>);
 static_assert(Objective<sft, double>);
 
 }  // namespace recllm
+
+#include <recllm/train/fit.hpp>  // last: the trainer of this objective

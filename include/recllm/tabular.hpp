@@ -1,8 +1,10 @@
-// The smallest complete policy, a table of logits: read it to write your own. With it, a critic that is a table too.
+// The smallest complete policy, a table of logits: read it to write your own. With it, a critic that is a
+// table too.
 //
-//   pi(item at place t | prompt) = softmax(logits[prompt, t]),   d log pi(item) / d logit_j = [j = item] - pi(j)
+//   pi(item at place t | prompt) = softmax(logits[prompt, t]),   d log pi(item) / d logit_j = [j = item] -
+//   pi(j)
 //
-// Both learn by plain stochastic gradient descent, so the table is all there is to save.
+// It learns by plain stochastic gradient descent, so the table is all there is to save.
 #pragma once
 
 #include <cmath>
@@ -32,12 +34,14 @@ struct tabular_rollouts : rollouts<std::vector<int>> {
 namespace detail {
 
 /// table -= learning_rate * gradient, clipped; the gradient is cleared. Returns its norm before clipping.
-inline double descend(token_matrix<double>& table, token_matrix<double>& gradient, update how, const char* who) {
+inline double descend(token_matrix<double>& table, token_matrix<double>& gradient, update how,
+                      const char* who) {
   const token_matrix<double> taken =
       std::exchange(gradient, token_matrix<double>::Zero(gradient.rows(), gradient.cols()));
   const double norm = std::sqrt(taken.square().sum());
   if (!std::isfinite(norm))
-    throw non_finite_error(message("recllm: ", who, ": step: the gradient's norm is ", norm, "; the table is unchanged"));
+    throw non_finite_error(
+        message("recllm: ", who, ": step: the gradient's norm is ", norm, "; the table is unchanged"));
   const bool clip = how.max_grad_norm > 0.0 && norm > how.max_grad_norm;
   table -= how.learning_rate * (clip ? how.max_grad_norm / norm : 1.0) * taken;
   return norm;
@@ -58,11 +62,12 @@ class tabular_policy {
         logits_(token_matrix<double>::Zero(static_cast<Eigen::Index>(sizes.prompts * sizes.length),
                                            static_cast<Eigen::Index>(sizes.items))),
         gradient_(token_matrix<double>::Zero(logits_.rows(), logits_.cols())) {
-    require(logits_.size() > 0, "recllm: tabular_policy: expected sizes above 0, got ", sizes.prompts, " prompts, ",
-            sizes.length, " places, ", sizes.items, " items");
+    require(logits_.size() > 0, "recllm: tabular_policy: expected sizes above 0, got ", sizes.prompts,
+            " prompts, ", sizes.length, " places, ", sizes.items, " items");
   }
 
-  /// group_size lists of `length` items for each prompt. Throws std::invalid_argument for a prompt not in the table.
+  /// group_size lists of `length` items for each prompt. Throws std::invalid_argument for a prompt not in the
+  /// table.
   [[nodiscard]] tabular_rollouts sample(std::span<const std::size_t> prompts, std::size_t group_size,
                                         random_stream rng) const {
     tabular_rollouts r;
@@ -83,8 +88,9 @@ class tabular_policy {
   /// std::invalid_argument for a prompt or an item not in the table, too long a list, or sizes that differ.
   [[nodiscard]] tabular_rollouts given(std::span<const std::size_t> prompts,
                                        const std::vector<std::vector<int>>& completions) const {
-    require(prompts.size() == completions.size(), "recllm: tabular_policy: given: expected a completion for each of ",
-            prompts.size(), " prompts, got ", completions.size());
+    require(prompts.size() == completions.size(),
+            "recllm: tabular_policy: given: expected a completion for each of ", prompts.size(),
+            " prompts, got ", completions.size());
     tabular_rollouts r;
     for (std::size_t i = 0; i < prompts.size(); ++i) append(r, i, prompts[i], completions[i]);
     fill_mask(r);
@@ -93,13 +99,15 @@ class tabular_policy {
   }
 
   /// The rows' log-probs, count x T, nats, 0 where the mask is 0.
-  [[nodiscard]] token_matrix<float> log_probs(const tabular_rollouts& r, row_block rows) const;
+  [[nodiscard]] token_matrix<float> log_probs(const tabular_rollouts& r, row_block rows) const {
+    return spread(score(r, rows), rows.count, log_prob);
+  }
 
   /// The rows' log-probs, kept for the way back.
   [[nodiscard]] forward_pass trace(const tabular_rollouts& r, row_block rows);
 
-  /// logits -= learning_rate * gradient; then the gradient is cleared. Returns its norm before clipping. A norm that
-  /// is not finite throws non_finite_error, the table unchanged and the gradient cleared.
+  /// logits -= learning_rate * gradient; then the gradient is cleared. Returns its norm before clipping. A
+  /// norm that is not finite throws non_finite_error, the table unchanged and the gradient cleared.
   double step(update how) { return detail::descend(logits_, gradient_, how, "tabular_policy"); }
 
   /// Forgets the gathered gradient: a step that fails midway leaves none behind.
@@ -117,6 +125,19 @@ class tabular_policy {
     row_array log_softmax;
   };
 
+  /// count x T: `value` of each token, 0 elsewhere.
+  template <class Value>
+  [[nodiscard]] token_matrix<float> spread(const std::vector<token>& tokens, Eigen::Index count,
+                                           Value value) const {
+    token_matrix<float> all = token_matrix<float>::Zero(count, static_cast<Eigen::Index>(sizes_.length));
+    for (const token& at : tokens) all(at.row, at.place) = static_cast<float>(value(at));
+    return all;
+  }
+  [[nodiscard]] static double log_prob(const token& at) { return at.log_softmax(at.item); }
+  [[nodiscard]] static double entropy(const token& at) {
+    return -(at.log_softmax.exp() * at.log_softmax).sum();
+  }
+
   /// The tokens of some rows, each with its distribution.
   [[nodiscard]] std::vector<token> score(const tabular_rollouts& r, row_block rows) const {
     std::vector<token> all;
@@ -124,7 +145,8 @@ class tabular_policy {
       const std::size_t from = static_cast<std::size_t>(rows.first + row);
       for (std::size_t place = 0; place < r.completions[from].size(); ++place) {
         const Eigen::Index at = cell(r.answered[from], place);
-        all.push_back({row, static_cast<Eigen::Index>(place), at, r.completions[from][place], log_softmax(at)});
+        all.push_back(
+            {row, static_cast<Eigen::Index>(place), at, r.completions[from][place], log_softmax(at)});
       }
     }
     return all;
@@ -135,9 +157,10 @@ class tabular_policy {
     return logits_.row(at) - (top + std::log((logits_.row(at) - top).exp().sum()));
   }
 
-  [[nodiscard]] Eigen::Index cell(std::size_t prompt, std::size_t place) const {
-    require(prompt < sizes_.prompts, "recllm: tabular_policy: prompt ", prompt, " is not in the table; expected 0 to ",
-            sizes_.prompts - 1);
+  /// The row of the table. Throws for a prompt that is not in it.
+  Eigen::Index cell(std::size_t prompt, std::size_t place) const {
+    require(prompt < sizes_.prompts, "recllm: tabular_policy: prompt ", prompt,
+            " is not in the table; expected 0 to ", sizes_.prompts - 1);
     return static_cast<Eigen::Index>(prompt * sizes_.length + place);
   }
 
@@ -150,11 +173,13 @@ class tabular_policy {
   }
 
   void append(tabular_rollouts& r, std::size_t asked, std::size_t prompt, std::vector<int> list) const {
+    cell(prompt, 0);
     require(list.size() <= sizes_.length, "recllm: tabular_policy: completion ", asked, " has ", list.size(),
             " items; the table has ", sizes_.length, " places");
     for (const int item : list)
-      require(item >= 0 && static_cast<std::size_t>(item) < sizes_.items, "recllm: tabular_policy: completion ", asked,
-              " has item ", item, "; expected 0 to ", sizes_.items - 1);
+      require(item >= 0 && static_cast<std::size_t>(item) < sizes_.items,
+              "recllm: tabular_policy: completion ", asked, " has item ", item, "; expected 0 to ",
+              sizes_.items - 1);
     r.prompt.push_back(asked);
     r.answered.push_back(prompt);
     r.completions.push_back(std::move(list));
@@ -163,7 +188,8 @@ class tabular_policy {
   void fill_mask(tabular_rollouts& r) const {
     r.mask = token_matrix<float>::Zero(r.rows(), static_cast<Eigen::Index>(sizes_.length));
     for (Eigen::Index row = 0; row < r.rows(); ++row)
-      r.mask.row(row).head(static_cast<Eigen::Index>(r.completions[static_cast<std::size_t>(row)].size())) = 1.0f;
+      r.mask.row(row).head(static_cast<Eigen::Index>(r.completions[static_cast<std::size_t>(row)].size())) =
+          1.0f;
   }
 
   tabular_options sizes_;
@@ -174,19 +200,10 @@ class tabular_policy {
 class tabular_policy::forward_pass {
  public:
   /// count x T, nats, 0 where the mask is 0.
-  [[nodiscard]] token_matrix<float> log_probs() const {
-    token_matrix<float> values = token_matrix<float>::Zero(rows_, columns_);
-    for (const token& at : tokens_) values(at.row, at.place) = static_cast<float>(at.log_softmax(at.item));
-    return values;
-  }
+  [[nodiscard]] token_matrix<float> log_probs() const { return policy_.spread(tokens_, count_, log_prob); }
 
   /// count x T, nats, 0 where the mask is 0.
-  [[nodiscard]] token_matrix<float> entropies() const {
-    token_matrix<float> values = token_matrix<float>::Zero(rows_, columns_);
-    for (const token& at : tokens_)
-      values(at.row, at.place) = static_cast<float>(-(at.log_softmax.exp() * at.log_softmax).sum());
-    return values;
-  }
+  [[nodiscard]] token_matrix<float> entropies() const { return policy_.spread(tokens_, count_, entropy); }
 
   /// Adds the pullback of dloss_dlogp, count x T, to the policy's gradient.
   void backward(token_view<float> dloss_dlogp) {
@@ -199,78 +216,20 @@ class tabular_policy::forward_pass {
 
  private:
   friend tabular_policy;
-  forward_pass(tabular_policy& policy, std::vector<token> tokens, row_block rows)
-      : policy_(policy), tokens_(std::move(tokens)), rows_(rows.count), columns_(static_cast<Eigen::Index>(policy.sizes_.length)) {}
+  forward_pass(tabular_policy& policy, std::vector<token> tokens, Eigen::Index count)
+      : policy_(policy), tokens_(std::move(tokens)), count_(count) {}
 
   tabular_policy& policy_;
   std::vector<token> tokens_;
-  Eigen::Index rows_, columns_;
+  Eigen::Index count_;
 };
-
-inline token_matrix<float> tabular_policy::log_probs(const tabular_rollouts& r, row_block rows) const {
-  token_matrix<float> values = token_matrix<float>::Zero(rows.count, r.mask.cols());
-  for (const token& at : score(r, rows)) values(at.row, at.place) = static_cast<float>(at.log_softmax(at.item));
-  return values;
-}
 
 inline tabular_policy::forward_pass tabular_policy::trace(const tabular_rollouts& r, row_block rows) {
-  return {*this, score(r, rows), rows};
+  return {*this, score(r, rows), rows.count};
 }
 
-static_assert(Policy<tabular_policy> && Teachable<tabular_policy> && Scorer<const tabular_policy, tabular_rollouts>);
+static_assert(Policy<tabular_policy> && Teachable<tabular_policy> &&
+              Scorer<const tabular_policy, tabular_rollouts>);
 static_assert(EntropyTrace<tabular_policy::forward_pass>);
-
-/// A critic with one value for each prompt and place, whatever the items so far; starts at 0. For a tabular_policy of
-/// the same sizes (`items` is not read).
-class tabular_critic {
- public:
-  explicit tabular_critic(tabular_options sizes)
-      : values_(token_matrix<double>::Zero(static_cast<Eigen::Index>(sizes.prompts), static_cast<Eigen::Index>(sizes.length))),
-        gradient_(values_) {}
-
-  /// Some rows' values and the way back from them. Must not outlive its critic.
-  class forward_pass {
-   public:
-    forward_pass(tabular_critic& critic, const tabular_rollouts& r, row_block rows)
-        : critic_(critic), values_(critic.values(r, rows)),
-          answered_(r.answered.begin() + rows.first, r.answered.begin() + rows.first + rows.count) {}
-
-    /// count x T, in units of reward.
-    [[nodiscard]] token_matrix<float> values() const { return values_; }
-
-    /// Adds the pullback of dloss_dvalues, count x T, to the critic's gradient.
-    void backward(token_view<float> dloss_dvalues) {
-      for (std::size_t row = 0; row < answered_.size(); ++row)
-        critic_.gradient_.row(static_cast<Eigen::Index>(answered_[row])) +=
-            dloss_dvalues.row(static_cast<Eigen::Index>(row)).cast<double>();
-    }
-
-   private:
-    tabular_critic& critic_;
-    token_matrix<float> values_;
-    std::vector<std::size_t> answered_;
-  };
-
-  /// count x T, in units of reward: of the state before each token.
-  [[nodiscard]] token_matrix<float> values(const tabular_rollouts& r, row_block rows) const {
-    token_matrix<float> all(rows.count, values_.cols());
-    for (Eigen::Index row = 0; row < rows.count; ++row)
-      all.row(row) = values_.row(static_cast<Eigen::Index>(r.answered[static_cast<std::size_t>(rows.first + row)])).cast<float>() *
-                     r.mask.row(rows.first + row);
-    return all;
-  }
-
-  /// The rows' values, kept for the way back.
-  [[nodiscard]] forward_pass trace_values(const tabular_rollouts& r, row_block rows) { return {*this, r, rows}; }
-
-  /// As tabular_policy::step.
-  double step(update how) { return detail::descend(values_, gradient_, how, "tabular_critic"); }
-
-  /// Forgets the gathered gradient.
-  void clear_gradient() { gradient_.setZero(); }
-
- private:
-  token_matrix<double> values_, gradient_;
-};
 
 }  // namespace recllm

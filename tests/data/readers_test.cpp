@@ -2,9 +2,9 @@
 
 #include <filesystem>
 #include <fstream>
-#include <random>
 
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace recllm;
 using Catch::Matchers::Contains;
@@ -12,11 +12,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// A folder of atomic files that is removed at the end of the test.
-class folder {
- public:
-  folder() : path_(fs::temp_directory_path() / ("recllm_readers_" + std::to_string(std::random_device{}()))) {
-    fs::create_directory(path_);
+/// Atomic files of two users and two items.
+struct folder : temporary_folder {
+  folder() {
     write("tiny.user",
           "user_id:token\tage:token\tgender:token\toccupation:token\n7\t24\tM\twriter\n3\t53\tF\tother\n");
     write("tiny.item",
@@ -26,21 +24,10 @@ class folder {
           "user_id:token\titem_id:token\trating:float\ttimestamp:float\n"
           "3\t20\t4\t200\n3\t10\t3.5\t100\n7\t10\t1\t881250949\n3\t10\t5\t200\n");
   }
-  folder(const folder&) = delete;
-  folder& operator=(const folder&) = delete;
-  ~folder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-
   void write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name, std::ios::binary) << text;
+    std::ofstream(path / name, std::ios::binary) << text;
   }
-  [[nodiscard]] const fs::path& path() const { return path_; }
-  [[nodiscard]] std::string file(const char* name) const { return (path_ / name).string(); }
-
- private:
-  fs::path path_;
+  [[nodiscard]] std::string file(const char* name) const { return (path / name).string(); }
 };
 
 constexpr const char* inter_header = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n";
@@ -49,7 +36,7 @@ constexpr const char* inter_header = "user_id:token\titem_id:token\trating:float
 
 TEST_CASE("RecBole files become users, items and histories in time order") {
   const folder tiny;
-  const dataset data = read_recbole(tiny.path());
+  const dataset data = read_recbole(tiny.path);
   REQUIRE(data.users.size() == 2);
   REQUIRE(data.items.size() == 2);
   CHECK(data.users[0].id == "7");
@@ -74,7 +61,7 @@ TEST_CASE("byte order mark, CRLF, empty lines and a missing last newline do no h
       "tiny.item",
       "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\r\n10\tHeat\t1995\tCrime\r\n"
       "20\tBabe\t1995\tDrama\r\n");
-  const dataset data = read_recbole(tiny.path());
+  const dataset data = read_recbole(tiny.path);
   CHECK(data.histories[1].size() == 1);
   CHECK(data.histories[1][0].time == 850);
   CHECK(data.histories[0][0].time == 1);
@@ -92,57 +79,56 @@ TEST_CASE("other columns and other orders are settings") {
   columns.year = "";
   columns.topics = "kind";
   columns.attributes = {"segment"};
-  const dataset data = read_recbole(tiny.path(), columns);
+  const dataset data = read_recbole(tiny.path, columns);
   CHECK(data.users[0].attribute("segment") == "gold");
   CHECK(data.items[0].topics == std::vector<std::string>{"Shoes and socks"});
   CHECK(data.items[0].year.empty());
   CHECK(data.histories[0][0].rating == 2);
   columns.topics = "";
-  CHECK(read_recbole(tiny.path(), columns).items[0].topics.empty());
+  CHECK(read_recbole(tiny.path, columns).items[0].topics.empty());
 
-  CHECK_THROWS_WITH(read_recbole(tiny.path()),
+  CHECK_THROWS_WITH(read_recbole(tiny.path),
                     Contains("holds 2 .inter files; say which one in recbole_settings::name"));
 }
 
 TEST_CASE("missing and empty files say what to do") {
   const folder tiny;
-  CHECK_THROWS_WITH(read_recbole(tiny.path() / "nowhere"),
-                    Contains("nowhere") && Contains("is not a folder"));
-  fs::remove(tiny.path() / "tiny.item");
+  CHECK_THROWS_WITH(read_recbole(tiny.path / "nowhere"), Contains("nowhere") && Contains("is not a folder"));
+  fs::remove(tiny.path / "tiny.item");
   CHECK_THROWS_WITH(
-      read_recbole(tiny.path()),
+      read_recbole(tiny.path),
       "recllm: read_recbole: cannot open " + tiny.file("tiny.item") +
           "; expected a readable RecBole file there: check the folder, or set recbole_settings::name");
-  CHECK_THROWS_AS(read_recbole(tiny.path()), std::invalid_argument);
-  fs::create_directory(tiny.path() / "tiny.item");
-  CHECK_THROWS_WITH(read_recbole(tiny.path()), Contains("cannot open"));
+  CHECK_THROWS_AS(read_recbole(tiny.path), std::invalid_argument);
+  fs::create_directory(tiny.path / "tiny.item");
+  CHECK_THROWS_WITH(read_recbole(tiny.path), Contains("cannot open"));
   tiny.write("tiny.user", "\n");
-  CHECK_THROWS_WITH(read_recbole(tiny.path()), Contains("tiny.user is empty; expected a header"));
-  fs::remove(tiny.path() / "tiny.inter");
-  CHECK_THROWS_WITH(read_recbole(tiny.path()), Contains("holds no .inter file"));
+  CHECK_THROWS_WITH(read_recbole(tiny.path), Contains("tiny.user is empty; expected a header"));
+  fs::remove(tiny.path / "tiny.inter");
+  CHECK_THROWS_WITH(read_recbole(tiny.path), Contains("holds no .inter file"));
 }
 
 TEST_CASE("a header without the columns wanted names them") {
   const folder tiny;
   tiny.write("tiny.inter", "user_id:token\titem_id:token\tstars:float\ttimestamp:float\n3\t20\t4\t1\n");
   CHECK_THROWS_WITH(
-      read_recbole(tiny.path()),
+      read_recbole(tiny.path),
       "recllm: read_recbole: " + tiny.file("tiny.inter") +
           ":1: there is no column 'rating'; found: user_id, item_id, stars, timestamp; name the columns "
           "in recbole_settings");
   tiny.write("tiny.inter", "user_id\titem_id:token\n");
   CHECK_THROWS_WITH(
-      read_recbole(tiny.path()),
+      read_recbole(tiny.path),
       Contains("tiny.inter:1: the header field 'user_id' is not name:type with type token, token_seq"));
   tiny.write("tiny.user", "user_id:token\tage:text\n");
-  CHECK_THROWS_WITH(read_recbole(tiny.path()), Contains("tiny.user:1: the header field 'age:text'"));
+  CHECK_THROWS_WITH(read_recbole(tiny.path), Contains("tiny.user:1: the header field 'age:text'"));
 }
 
 TEST_CASE("a bad row is named by file, line, column and value") {
   const folder tiny;
   const auto refused = [&](const std::string& rows, const std::string& why) {
     tiny.write("tiny.inter", inter_header + rows);
-    CHECK_THROWS_WITH(read_recbole(tiny.path()), "recllm: read_recbole: " + tiny.file("tiny.inter") + why);
+    CHECK_THROWS_WITH(read_recbole(tiny.path), "recllm: read_recbole: " + tiny.file("tiny.inter") + why);
   };
   refused("3\t20\t4\t1\n3\t10\tgood\t1\n", ":3: column 'rating' holds 'good'; expected a finite number");
   refused("3\t20\t\t1\n", ":2: column 'rating' holds ''; expected a finite number");
@@ -163,9 +149,9 @@ TEST_CASE("an id that is there twice is refused") {
   tiny.write("tiny.item",
              "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_"
              "seq\n10\tA\t1\tX\n10\tB\t2\tX\n");
-  CHECK_THROWS_WITH(read_recbole(tiny.path()),
+  CHECK_THROWS_WITH(read_recbole(tiny.path),
                     Contains("tiny.item:3: item id '10' is there twice; expected one row"));
   tiny.write("tiny.user",
              "user_id:token\tage:token\tgender:token\toccupation:token\n3\t1\tM\tx\n3\t2\tF\ty\n");
-  CHECK_THROWS_WITH(read_recbole(tiny.path()), Contains("tiny.user:3: user id '3' is there twice"));
+  CHECK_THROWS_WITH(read_recbole(tiny.path), Contains("tiny.user:3: user id '3' is there twice"));
 }

@@ -75,7 +75,8 @@ TEST_CASE("tee: an element read twice runs once, one passed over still runs") {
 TEST_CASE("adaptors are views: take runs exactly so many steps") {
   history ran;
   std::size_t seen = 0;
-  for (const auto& m : steps(ran, 10) | tee(note(ran, "a")) | until([] { return false; }) | std::views::take(3))
+  for (const auto& m :
+       steps(ran, 10) | tee(note(ran, "a")) | until([] { return false; }) | std::views::take(3))
     seen += m.step >= 0;
   CHECK(seen == 3);
   CHECK(ran.size() == 6);
@@ -100,7 +101,8 @@ TEST_CASE("an lvalue callable or range is borrowed, a temporary kept") {
 TEST_CASE("any input range of things will do") {
   const std::vector<int> numbers{1, 2, 3, 4};
   int sum = 0;
-  for (const int n : numbers | tee([&](int n) { sum += n; }) | until([](int n) { return n == 3; })) sum += 100 * n;
+  for (const int n : numbers | tee([&](int n) { sum += n; }) | until([](int n) { return n == 3; }))
+    sum += 100 * n;
   CHECK(sum == 606);
   const std::vector<int> none;
   for (const int n : none | tee([&](int) { sum = -1; })) sum += n;
@@ -121,14 +123,16 @@ TEST_CASE("every: after the n-th, 2n-th, ... step, by the step's number") {
 
 TEST_CASE("until: the step that fulfils it is the last") {
   history ran;
-  for (const auto& m : steps(ran, 9) | until([](const step_metrics& m) { return m.step == 2; })) note(ran, "body")(m);
+  for (const auto& m : steps(ran, 9) | until([](const step_metrics& m) { return m.step == 2; }))
+    note(ran, "body")(m);
   CHECK(ran == history{"run 0", "body 0", "run 1", "body 1", "run 2", "body 2"});
 }
 
 TEST_CASE("until: asked after the loop's body, with or without the step") {
   history ran;
   bool stop = false;
-  for (const auto& m : steps(ran, 9) | until([&] { return stop; }) | tee(note(ran, "log"))) stop = m.step == 1;
+  for (const auto& m : steps(ran, 9) | until([&] { return stop; }) | tee(note(ran, "log")))
+    stop = m.step == 1;
   CHECK(ran == history{"run 0", "log 0", "run 1", "log 1"});
 }
 
@@ -191,13 +195,15 @@ TEST_CASE("log: what JSON has no number for becomes a string, text that is no UT
   const double inf = std::numeric_limits<double>::infinity();
   jsonl_log log(folder.path / "x");
   log.write({{"a", std::nan("")}, {"b", inf}, {"c", -inf}, {"d", "bad \xff"}, {"e", 3}});
-  CHECK(lines_of(folder.path / "x")[0] == "{\"a\":\"nan\",\"b\":\"inf\",\"c\":\"-inf\",\"d\":\"bad \xef\xbf\xbd\",\"e\":3}");
+  CHECK(lines_of(folder.path / "x")[0] ==
+        "{\"a\":\"nan\",\"b\":\"inf\",\"c\":\"-inf\",\"d\":\"bad \xef\xbf\xbd\",\"e\":3}");
 }
 
 TEST_CASE("log: errors name the file and the reason") {
   const temporary_folder folder;
   CHECK_THROWS_WITH(jsonl_log(folder.path / "no" / "x"), Contains("recllm: jsonl_log: cannot write") &&
-                                                             Contains("no/x") && Contains("No such file or directory"));
+                                                             Contains("no/x") &&
+                                                             Contains("No such file or directory"));
   CHECK_THROWS_WITH(jsonl_log(folder.path), Contains("Is a directory"));
   jsonl_log full("/dev/full");
   CHECK_THROWS_WITH(full.write({{"a", 1}}), Contains("/dev/full") && Contains("No space left on device"));
@@ -220,15 +226,16 @@ TEST_CASE("log: cut at any byte and taken up at any checkpoint, the file is that
     std::uintmax_t bytes;
   };
   std::vector<checkpoint> saved;
-  const auto run = [&](jsonl_log& log, const std::filesystem::path& path, const std::string& from, std::ptrdiff_t done) {
+  const auto run = [&](jsonl_log& log, const std::filesystem::path& path, const std::string& from,
+                       std::ptrdiff_t done) {
     history ran;
     const auto phase = [&](const std::string& name, std::ptrdiff_t first, std::ptrdiff_t last) {
       const auto evaluate = [&](const step_metrics& m) {
         log.write({{"phase", "eval"}, {"step", m.step + 1}, {"ndcg@10", 0.5 / (1.0 + m.loss)}});
       };
       const auto save = [&](const step_metrics& m) { saved.push_back({name, m.step + 1, file_size(path)}); };
-      for (const auto& m : steps(ran, last, first) | tee(log.with({{"phase", name}})) | tee(every(4, evaluate)) |
-                               tee(every(4, save)))
+      for (const auto& m : steps(ran, last, first) | tee(log.with({{"phase", name}})) |
+                               tee(every(4, evaluate)) | tee(every(4, save)))
         CHECK(m.step < last);
     };
     if (from == "sft") phase("sft", done, sft_steps);

@@ -98,7 +98,8 @@ TEST_CASE("a write that fails names path and reason and leaves the old file alon
       const file_size_limit limit(4096);
       return error_of([&] { write_file_atomically(path, std::string(5000, 'x')); });
     }();
-    CHECK_THAT(error, Contains("recllm: write_file_atomically: cannot write \"" + path.string()) && Contains("too large"));
+    CHECK_THAT(error, Contains("recllm: write_file_atomically: cannot write \"" + path.string()) &&
+                          Contains("too large"));
   }
   SECTION("no room, found while writing: the writer ends there") {
     long written = 0;
@@ -140,7 +141,8 @@ TEST_CASE("a full disk") {
     return;
   }
   write_file_atomically(disk.path / "a", "old");
-  CHECK_THROWS_WITH(write_file_atomically(disk.path / "a", std::string(200000, 'x')), Contains("No space left on device"));
+  CHECK_THROWS_WITH(write_file_atomically(disk.path / "a", std::string(200000, 'x')),
+                    Contains("No space left on device"));
   CHECK(read_file(disk.path / "a") == "old");
   CHECK(names(disk.path) == std::vector<std::string>{"a"});
 
@@ -164,13 +166,16 @@ TEST_CASE("places that cannot be written to") {
   write_file_atomically(folder.path / "file", "x");
   CHECK_THROWS_WITH(write_file_atomically(folder.path / "file" / "a", "x"), Contains("Not a directory"));
 
-  CHECK_THROWS_WITH(checkpoints(folder.path / "file"), Contains("recllm: checkpoints: cannot write into the folder") &&
-                                                           Contains("file") && Contains("Not a directory"));
+  CHECK_THROWS_WITH(checkpoints(folder.path / "file"),
+                    Contains("recllm: checkpoints: cannot write into the folder") && Contains("file") &&
+                        Contains("Not a directory"));
   CHECK_THROWS_WITH(checkpoints(folder.path / "file" / "deeper"), Contains("Not a directory"));
   CHECK_THROWS_WITH(checkpoints("/proc/1/out"), Contains("/proc/1/out"));
-  CHECK_THROWS_WITH(checkpoints(folder.path / "out", 0), "recllm: checkpoints: keep must be at least 1, got 0");
+  CHECK_THROWS_WITH(checkpoints(folder.path / "out", 0),
+                    "recllm: checkpoints: keep must be at least 1, got 0");
   checkpoints saved(folder.path / "out");
-  CHECK_THROWS_WITH(saved.save(-1, [](const fs::path&) {}), "recllm: checkpoints: step must not be negative, got -1");
+  CHECK_THROWS_WITH(saved.save(-1, [](const fs::path&) {}),
+                    "recllm: checkpoints: step must not be negative, got -1");
   fs::remove_all(folder.path / "out");
   write_file_atomically(folder.path / "out", "now a file");
   CHECK_THROWS_WITH(saved.save(3, [](const fs::path&) {}),
@@ -258,7 +263,8 @@ TEST_CASE("checkpoints: killed between the two renames of a replacement, the ear
 
 TEST_CASE("checkpoints: other names do not count") {
   const temporary_folder folder;
-  for (const char* name : {"step-", "step-x", "step-12x", "step--3", "steps-1", "step-000009.partial", "best"})
+  for (const char* name :
+       {"step-", "step-x", "step-12x", "step--3", "steps-1", "step-000009.partial", "best"})
     fs::create_directories(folder.path / name);
   write_file_atomically(folder.path / "step-000011", "a file");
   checkpoints saved(folder.path);

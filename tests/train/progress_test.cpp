@@ -134,8 +134,10 @@ TEST_CASE("on a terminal: one line, redrawn at most each tenth of a second") {
   CHECK(draws.size() >= 95);
   CHECK(draws.size() <= 105);  // ten seconds
   CHECK(draws[1] == "sft   0% |..............................| 0/10000 [00:00<--:--, ? steps/s] \x1b[K");
-  CHECK(draws[51] == "sft  50% |###############...............| 5000/10000 [00:05<00:05, 1000 steps/s] \x1b[K");
-  CHECK(draws.back() == "sft 100% |##############################| 10000/10000 [00:10<00:00, 1000 steps/s] \x1b[K\n");
+  CHECK(draws[51] ==
+        "sft  50% |###############...............| 5000/10000 [00:05<00:05, 1000 steps/s] \x1b[K");
+  CHECK(draws.back() ==
+        "sft 100% |##############################| 10000/10000 [00:10<00:00, 1000 steps/s] \x1b[K\n");
   CHECK(f.pieces('\n').size() == 1);
 }
 

@@ -1,6 +1,6 @@
 // Reads RecBole's atomic files (.inter, .item, .user): tab-separated text under a header of name:type.
 //
-// Format: Zhao et al., RecBole, arXiv:2011.01731, section 3.1. Types: token (text), token_seq (texts parted
+// Format: Zhao et al., RecBole, arXiv:2011.01731. Types: token (text), token_seq (texts parted
 // by spaces), float, float_seq. Read as a stream; a byte order mark, CRLF, empty lines and a missing last
 // newline are tolerated.
 #pragma once

@@ -12,8 +12,7 @@
 
 namespace recllm {
 
-/// One question to a model: what does this user choose at this place of histories[user]? Shown is all before
-/// it.
+/// One question to a model: what does this user choose at this place of histories[user], given all before?
 struct held_out {
   std::size_t user = 0;
   std::size_t target_position = 0;

@@ -66,10 +66,12 @@ template <std::floating_point S>
 }
 
 /// (x - mean) / sqrt(variance + epsilon) over all entries whose mask is not 0, B x T; 0 elsewhere. The
-/// variance divides by n - 1. Exactly 0 where all counted entries are equal, as a single one is.
+/// variance divides by n - 1. Exactly 0 where all counted entries are equal, as a single one is. Throws
+/// std::invalid_argument for shapes that differ and a negative epsilon.
 template <std::floating_point S>
 [[nodiscard]] token_matrix<S> whiten(const token_matrix<S>& x,
                                      const std::type_identity_t<token_view<S>>& mask, double epsilon = 1e-8) {
+  require(epsilon >= 0.0, "recllm: whiten: epsilon must be 0 or more, but is ", epsilon);
   require(x.rows() == mask.rows() && x.cols() == mask.cols(), "recllm: whiten: the mask must be ", x.rows(),
           " x ", x.cols(), " as the values, but is ", mask.rows(), " x ", mask.cols());
   token_matrix<S> white = token_matrix<S>::Zero(x.rows(), x.cols());

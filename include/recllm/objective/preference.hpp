@@ -42,10 +42,10 @@ namespace detail {
 /// std::invalid_argument for settings out of range.
 template <class Function>
 pair_loss of_margin(const pair_log_probs& p, const pair_options& how, Function&& value_and_slope) {
-  require(how.beta > 0.0 && std::isfinite(how.beta), "recllm: dpo: beta must be > 0, but is ", how.beta,
+  require(how.beta > 0.0 && std::isfinite(how.beta), "recllm: pair loss: beta must be > 0, but is ", how.beta,
           "; 0.1 is usual");
   require(how.label_smoothing >= 0.0 && how.label_smoothing <= 0.5,
-          "recllm: dpo: label_smoothing must be in [0, 0.5], but is ", how.label_smoothing,
+          "recllm: pair loss: label_smoothing must be in [0, 0.5], but is ", how.label_smoothing,
           "; above 0.5 the labels are the wrong way round: swap chosen and rejected");
   const double chosen_share = how.length_normalised ? 1.0 / std::max(1.0, p.chosen_length) : 1.0;
   const double rejected_share = how.length_normalised ? 1.0 / std::max(1.0, p.rejected_length) : 1.0;

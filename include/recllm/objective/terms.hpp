@@ -137,21 +137,23 @@ template <std::floating_point S>
 template <std::floating_point S>
 [[nodiscard]] tally surrogate_tally(const token_batch<S>& b, const ratio_clip& clip) {
   tally sums;
+  const token_matrix<S> ratios = (b.log_probs - b.old_log_probs).exp();
   for (Eigen::Index row = 0; row < b.weights.rows(); ++row)
     for (Eigen::Index t = 0; t < b.weights.cols(); ++t) {
       if (b.weights(row, t) == S(0)) continue;
-      const double log_prob = b.log_probs(row, t);
-      const double log_ratio = log_prob - static_cast<double>(b.old_log_probs(row, t));
-      const double ratio = std::exp(log_ratio);
+      const double ratio = ratios(row, t);
       sums.tokens += 1.0;
       sums.ratio += ratio;
-      sums.approx_kl += std::expm1(-log_ratio) + log_ratio;
+      sums.approx_kl +=
+          1.0 / ratio - 1.0 + static_cast<double>(b.log_probs(row, t) - b.old_log_probs(row, t));
       sums.clipped_low += clip.holds_low(ratio, b.advantages(row, t));
       sums.clipped_high += clip.holds_high(ratio, b.advantages(row, t));
-      if (b.ref_log_probs.size() == 0) continue;
-      const double distance = log_prob - static_cast<double>(b.ref_log_probs(row, t));
-      sums.kl += std::expm1(-distance) + distance;
     }
+  if (b.ref_log_probs.size() != 0)
+    sums.kl = (b.weights != S(0))
+                  .select(k3_divergence(b.log_probs, b.ref_log_probs).value, S(0))
+                  .template cast<double>()
+                  .sum();
   return sums;
 }
 

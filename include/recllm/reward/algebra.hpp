@@ -72,6 +72,10 @@ class joined : public expression<joined<Operation, L, R>> {
 
 namespace detail {
 
+// One side at least is ours, so that no foreign operator is touched.
+template <class R, class L>
+concept JoinedTo = Expression<L> || Expression<R>;
+
 template <class T>
 constexpr auto operand(const T& value) {
   constexpr bool composes = Expression<T> || std::is_arithmetic_v<T>;
@@ -94,19 +98,16 @@ constexpr auto join(const L& left, const R& right) {
 }  // namespace detail
 
 /// Sum, difference and product of expressions and numbers. The product of 0/1 tests is their "and".
-template <class L, class R>
-requires(Expression<L> || Expression<R>) [[nodiscard]] constexpr auto operator+(const L& left,
-                                                                                const R& right) {
+template <class L, detail::JoinedTo<L> R>
+[[nodiscard]] constexpr auto operator+(const L& left, const R& right) {
   return detail::join<std::plus<>>(left, right);
 }
-template <class L, class R>
-requires(Expression<L> || Expression<R>) [[nodiscard]] constexpr auto operator-(const L& left,
-                                                                                const R& right) {
+template <class L, detail::JoinedTo<L> R>
+[[nodiscard]] constexpr auto operator-(const L& left, const R& right) {
   return detail::join<std::minus<>>(left, right);
 }
-template <class L, class R>
-requires(Expression<L> || Expression<R>) [[nodiscard]] constexpr auto operator*(const L& left,
-                                                                                const R& right) {
+template <class L, detail::JoinedTo<L> R>
+[[nodiscard]] constexpr auto operator*(const L& left, const R& right) {
   return detail::join<std::multiplies<>>(left, right);
 }
 template <Expression E>

@@ -1,5 +1,4 @@
-// One completion's reward: what may be one, how it is evaluated, and the leaves that expressions are built
-// of.
+// One completion's reward: what may be one, how it is evaluated, and the leaves of expressions.
 #pragma once
 
 #include <concepts>

@@ -1,5 +1,4 @@
-// Rewards and tests of a completion's form: reasoning before the answer, and reasons that the history bears
-// out.
+// A completion's form: reasoning before the answer, and reasons that the history bears out.
 #pragma once
 
 #include <concepts>

@@ -1,5 +1,4 @@
-// when().otherwise(): a reward that depends on a test, such as a format that must hold before the rest
-// counts.
+// when().otherwise(): a reward that depends on a test, such as a format that must hold first.
 #pragma once
 
 #include <utility>

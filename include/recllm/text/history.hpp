@@ -1,5 +1,4 @@
-// A user's profile and events as the pieces of a prompt: age band, long-term topics, last items, a window in
-// words.
+// Profile and events as the pieces of a prompt: age band, long-term topics, last items, a window in words.
 //
 // Source: Xie et al., RecLLM-R1, sections 3.1 (text in time order, aggregated by topic) and 4.1 (short and
 // long term). Every function sees only the events it is given: pass those before the target (history_of) and

@@ -25,8 +25,9 @@ namespace recllm {
 
 namespace detail {
 
-/// `range` with `hook.seen(step)` called once an element, when it is first read, and `hook.last(step)` asked when it
-/// is left. Lvalues are borrowed, temporaries kept. Elements are copied once, so that reading twice runs nothing.
+/// `range` with `hook.seen(step)` called once an element, when it is first read, and `hook.last(step)` asked
+/// when it is left. Lvalues are borrowed, temporaries kept. Elements are copied once, so that reading twice
+/// runs nothing.
 template <class Range, class Hook>
 class hooked_range : public std::ranges::view_base {
   struct state {
@@ -102,7 +103,8 @@ struct until_hook {
     if constexpr (std::predicate<F&, const Step&>) {
       return stop(step);
     } else {
-      static_assert(std::predicate<F&>, "recllm: until(stop) calls  stop(step)  or  stop()  and expects a bool");
+      static_assert(std::predicate<F&>,
+                    "recllm: until(stop) calls  stop(step)  or  stop()  and expects a bool");
       return stop();
     }
   }
@@ -128,22 +130,23 @@ struct step_adaptor {
 
 }  // namespace detail
 
-/// `steps | tee(f)`: the same steps, f(step) called on each as soon as it has run. Like every adaptor here it is lazy
-/// (a step runs when it is read, `break` ends training) and borrows an lvalue f, which must outlive the loop.
+/// `steps | tee(f)`: the same steps, f(step) called on each as soon as it has run. Like every adaptor here it
+/// is lazy (a step runs when it is read, `break` ends training) and borrows an lvalue f, which must outlive
+/// the loop.
 template <class F>
 [[nodiscard]] detail::step_adaptor<detail::tee_hook<F>> tee(F&& f) {
   return {{std::forward<F>(f)}};
 }
 
-/// `steps | until(stop)`: ends after the first step for which stop(step), or stop() where it takes nothing, is true.
-/// Asked when the loop's body is through with the step.
+/// `steps | until(stop)`: ends after the first step for which stop(step), or stop() where it takes nothing,
+/// is true. Asked when the loop's body is through with the step.
 template <class F>
 [[nodiscard]] detail::step_adaptor<detail::until_hook<F>> until(F&& stop) {
   return {{std::forward<F>(stop)}};
 }
 
-/// `tee(every(n, f))`: f(step) after the n-th, 2n-th, ... step (step.step counts from 0: n - 1, 2n - 1, ...), n >= 1. It
-/// goes by the step's number, so a resumed run calls f at the same steps as an uninterrupted one.
+/// `tee(every(n, f))`: f(step) after the n-th, 2n-th, ... step (step.step counts from 0: n - 1, 2n - 1, ...),
+/// n >= 1. It goes by the step's number, so a resumed run calls f at the same steps as an uninterrupted one.
 template <class F>
 [[nodiscard]] detail::every_nth<F> every(std::size_t n, F&& f) {
   require(n >= 1, "recllm: every: n must be at least 1, got ", n);
@@ -152,7 +155,7 @@ template <class F>
 
 /// Where a resumed run's log goes on.
 struct resume_at {
-  std::string phase = {};         ///< the value of "phase" that `steps` counts in; empty = whatever phase
+  std::string phase = {};    ///< the value of "phase" that `steps` counts in; empty = whatever phase
   std::ptrdiff_t steps = 0;  ///< steps done: lines of steps 0, ..., steps - 1 stay
 };
 
@@ -162,18 +165,18 @@ struct resume_at {
 ///     for (const auto& m : train(...) | tee(log.with({{"phase", "grpo"}}))) ...
 ///     log.write({{"phase", "eval"}, {"step", 50}, {"ndcg@10", 0.11}});
 ///
-/// Numbers are written in the shortest form that reads back as the same double; NaN and infinities, for which JSON
-/// has no number, as the strings "nan", "inf" and "-inf".
+/// Numbers are written in the shortest form that reads back as the same double; NaN and infinities, for which
+/// JSON has no number, as the strings "nan", "inf" and "-inf".
 class jsonl_log {
  public:
   /// Starts the file afresh. Throws std::runtime_error with the path and the system's reason.
   explicit jsonl_log(std::filesystem::path path) : path_(std::move(path)) { open(std::ios::trunc); }
 
-  /// Goes on with the file of an earlier run, cut back to what that run had logged by `from`, so that the whole equals
-  /// the log of an uninterrupted run: everything before the phase's first line of a later step; after its last step,
-  /// only lines of other phases about that step (its number, or the count of steps done). A last line without its
-  /// end is dropped. No file yet is an empty one. Throws std::invalid_argument, file:line, on a line that is no
-  /// JSON object.
+  /// Goes on with the file of an earlier run, cut back to what that run had logged by `from`, so that the
+  /// whole equals the log of an uninterrupted run: everything before the phase's first line of a later step;
+  /// after its last step, only lines of other phases about that step (its number, or the count of steps
+  /// done). A last line without its end is dropped. No file yet is an empty one. Throws
+  /// std::invalid_argument, file:line, on a line that is no JSON object.
   jsonl_log(std::filesystem::path path, const resume_at& from) : path_(std::move(path)) {
     if (std::filesystem::exists(path_)) std::filesystem::resize_file(path_, kept_bytes(from));
     open(std::ios::app);
@@ -181,11 +184,13 @@ class jsonl_log {
 
   /// Appends one line. Throws std::runtime_error with the path and the system's reason.
   void write(nlohmann::ordered_json object) {
-    require(object.is_object(), "recllm: jsonl_log: a line must be a JSON object, got a ", object.type_name());
+    require(object.is_object(), "recllm: jsonl_log: a line must be a JSON object, got a ",
+            object.type_name());
     for (auto& value : object)
       if (value.is_number_float()) value = number(value.get<double>());
     errno = 0;
-    out_ << object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n' << std::flush;
+    out_ << object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n'
+         << std::flush;
     if (!out_) fail();
   }
 
@@ -221,7 +226,8 @@ class jsonl_log {
   }
 
   [[noreturn]] void fail() const {
-    throw std::runtime_error(message("recllm: jsonl_log: cannot write ", path_, ": ", detail::os_reason(errno)));
+    throw std::runtime_error(
+        message("recllm: jsonl_log: cannot write ", path_, ": ", detail::os_reason(errno)));
   }
 
   [[nodiscard]] std::uintmax_t kept_bytes(const resume_at& from) const {
@@ -232,9 +238,11 @@ class jsonl_log {
     for (std::size_t line = 1; std::getline(in, text) && !in.eof(); ++line) {
       const auto object = nlohmann::json::parse(text, nullptr, false);
       require(object.is_object(), "recllm: jsonl_log: ", path_.string(), ":", line,
-              ": expected a JSON object, got \"", text.substr(0, 40), "\"; mend or remove this line, or start a new log");
+              ": expected a JSON object, got \"", text.substr(0, 40),
+              "\"; mend or remove this line, or start a new log");
       const auto field = object.find("step");
-      const std::ptrdiff_t step = field != object.end() && field->is_number() ? field->get<std::ptrdiff_t>() : -1;
+      const std::ptrdiff_t step =
+          field != object.end() && field->is_number() ? field->get<std::ptrdiff_t>() : -1;
       const auto phase = object.find("phase");
       const bool ours = from.phase.empty() || (phase != object.end() && *phase == from.phase);
       if (ours && step >= from.steps) break;

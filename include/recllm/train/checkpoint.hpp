@@ -52,10 +52,10 @@ struct remove_on_exit {
 
 /// Replaces `path` by what `writer(std::ostream&)` writes, or leaves it as it was.
 ///
-/// Writes `path`.partial in the same folder, brings it to the device (fsync) and renames it; a symbolic link is
-/// replaced, not followed. Throws std::runtime_error with the path and the system's reason (disk full, no such
-/// folder, not a regular file, ...); what `writer` itself throws passes through. Either way the old file is whole
-/// and the partial one is gone. Two writers of one path at a time are not supported.
+/// Writes `path`.partial in the same folder, brings it to the device (fsync) and renames it; a symbolic link
+/// is replaced, not followed. Throws std::runtime_error with the path and the system's reason (disk full, no
+/// such folder, not a regular file, ...); what `writer` itself throws passes through. Either way the old file
+/// is whole and the partial one is gone. Two writers of one path at a time are not supported.
 template <std::invocable<std::ostream&> Writer>
 void write_file_atomically(const std::filesystem::path& path, Writer&& writer) {
   namespace fs = std::filesystem;
@@ -102,9 +102,8 @@ void write_file_atomically(const std::filesystem::path& path, Writer&& writer) {
 
 /// The same for bytes at hand.
 inline void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {
-  write_file_atomically(path, [&](std::ostream& out) {
-    out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  });
+  write_file_atomically(
+      path, [&](std::ostream& out) { out.write(bytes.data(), static_cast<std::streamsize>(bytes.size())); });
 }
 
 /// A folder of checkpoints: step-000120/, step-000160/, ... Each appears whole, by one rename.
@@ -116,26 +115,29 @@ class checkpoints {
     std::filesystem::path path;
   };
 
-  /// Creates `folder` if it is not there; keeps the newest `keep` >= 1 checkpoints. Throws std::runtime_error if
-  /// the folder cannot be written into: better before training than after the first hour.
+  /// Creates `folder` if it is not there; keeps the newest `keep` >= 1 checkpoints. Throws std::runtime_error
+  /// if the folder cannot be written into: better before training than after the first hour.
   explicit checkpoints(std::filesystem::path folder, std::size_t keep = 2)
       : folder_(std::move(folder)), keep_(keep) {
     require(keep >= 1, "recllm: checkpoints: keep must be at least 1, got ", keep);
     std::error_code error;
     std::filesystem::create_directories(folder_, error);
-    if (!error && !std::filesystem::is_directory(folder_)) error = std::make_error_code(std::errc::not_a_directory);
-    if (!error && ::access(folder_.c_str(), W_OK) != 0) error = std::error_code(errno, std::generic_category());
+    if (!error && !std::filesystem::is_directory(folder_))
+      error = std::make_error_code(std::errc::not_a_directory);
+    if (!error && ::access(folder_.c_str(), W_OK) != 0)
+      error = std::error_code(errno, std::generic_category());
     if (error)
       throw std::runtime_error(message("recllm: checkpoints: cannot write into the folder ", folder_, ": ",
                                        error.message(), "; choose another one"));
   }
 
-  /// Calls `writer(folder)` with an empty folder to fill, then makes that folder the checkpoint of `step` >= 0 (steps
-  /// done; m.step + 1 after the step of metrics m)
-  /// (replacing an earlier one of that step) and removes those of lower steps beyond `keep`, and partial ones.
+  /// Calls `writer(folder)` with an empty folder to fill, then makes that folder the checkpoint of `step` >=
+  /// 0 (steps done; m.step + 1 after the step of metrics m) (replacing an earlier one of that step) and
+  /// removes those of lower steps beyond `keep`, and partial ones.
   ///
-  /// Throws what `writer` throws, or std::runtime_error with the path and the system's reason; the checkpoints
-  /// that were there are then untouched. `writer` must check its own streams: write_file_atomically() does.
+  /// Throws what `writer` throws, or std::runtime_error with the path and the system's reason; the
+  /// checkpoints that were there are then untouched. `writer` must check its own streams:
+  /// write_file_atomically() does.
   template <std::invocable<const std::filesystem::path&> Writer>
   void save(std::ptrdiff_t step, Writer&& writer) {
     namespace fs = std::filesystem;
@@ -171,8 +173,8 @@ class checkpoints {
     return entry{all.rbegin()->first, all.rbegin()->second};
   }
 
-  /// Removes every checkpoint: what a run that starts afresh in a used folder does first, lest latest() find the
-  /// earlier run's.
+  /// Removes every checkpoint: what a run that starts afresh in a used folder does first, lest latest() find
+  /// the earlier run's.
   void clear() {
     std::error_code ignored;
     for (const auto& [step, path] : complete()) std::filesystem::remove_all(path, ignored);
@@ -219,7 +221,8 @@ class checkpoints {
     }
     std::map<std::ptrdiff_t, std::filesystem::path> older = complete();
     older.erase(older.upper_bound(newest), older.end());
-    for (; older.size() > keep_; older.erase(older.begin())) std::filesystem::remove_all(older.begin()->second, ignored);
+    for (; older.size() > keep_; older.erase(older.begin()))
+      std::filesystem::remove_all(older.begin()->second, ignored);
   }
 
   std::filesystem::path folder_;

@@ -77,34 +77,40 @@ using completions_of = std::remove_cvref_t<decltype(std::declval<rollouts_of<P>&
 template <class O, class P, class Example>
 consteval bool can_show() {
   if constexpr (unit_of<O> == 2) {
-    constexpr bool pairs = requires(const Example& e, std::vector<prompt_of<P>> prompts, completions_of<P> completions) {
+    constexpr bool pairs =
+        requires(const Example& e, std::vector<prompt_of<P>> prompts, completions_of<P> completions) {
       prompts.push_back(e.prompt);
       completions.push_back(e.chosen);
       completions.push_back(e.rejected);
     };
     static_assert(pairs,
-                  "recllm: this objective compares pairs, so fit needs examples with  prompt , chosen  and  rejected  of "
+                  "recllm: this objective compares pairs, so fit needs examples with  prompt , chosen  and  "
+                  "rejected  of "
                   "the policy's types: see recllm::preference");
     return pairs;
   } else {
-    constexpr bool single = requires(const Example& e, std::vector<prompt_of<P>> prompts, completions_of<P> completions) {
+    constexpr bool single =
+        requires(const Example& e, std::vector<prompt_of<P>> prompts, completions_of<P> completions) {
       prompts.push_back(e.prompt);
       completions.push_back(e.completion);
     };
     static_assert(single,
-                  "recllm: fit needs examples with  prompt  and  completion  of the policy's types: see recllm::example");
+                  "recllm: fit needs examples with  prompt  and  completion  of the policy's types: see "
+                  "recllm::example");
     return single;
   }
 }
 
 }  // namespace detail
 
-/// One step on the examples numbered `numbers`: their log-probs, the objective, its pullback in micro-batches, one
-/// update. Rows 2i and 2i + 1 are the chosen and the rejected completion of pair i where the objective compares pairs.
-/// Throws non_finite_error, the weights unchanged, for a loss or gradient that is not finite.
+/// One step on the examples numbered `numbers`: their log-probs, the objective, its pullback in
+/// micro-batches, one update. Rows 2i and 2i + 1 are the chosen and the rejected completion of pair i where
+/// the objective compares pairs. Throws non_finite_error, the weights unchanged, for a loss or gradient that
+/// is not finite.
 template <class P, class O, class Example, class Reference>
-fit_metrics fit_step(P& policy, const O& objective, std::span<const Example> examples, std::span<const std::size_t> numbers,
-                     update how, std::size_t micro_rows, std::ptrdiff_t step, Reference* reference) {
+fit_metrics fit_step(P& policy, const O& objective, std::span<const Example> examples,
+                     std::span<const std::size_t> numbers, update how, std::size_t micro_rows,
+                     std::ptrdiff_t step, Reference* reference) {
   const detail::stopwatch watch;
   constexpr std::size_t unit = detail::unit_of<O>;
   std::vector<prompt_of<P>> prompts;
@@ -122,7 +128,8 @@ fit_metrics fit_step(P& policy, const O& objective, std::span<const Example> exa
   const rollouts_of<P> r = policy.given(std::span<const prompt_of<P>>(prompts), completions);
   detail::check_rollouts(r, prompts.size(), prompts.size(), "fit");
 
-  const std::vector<row_block> blocks = row_blocks({0, r.rows()}, micro_rows == 0 ? 0 : std::max(micro_rows, unit), unit);
+  const std::vector<row_block> blocks =
+      row_blocks({0, r.rows()}, micro_rows == 0 ? 0 : std::max(micro_rows, unit), unit);
   detail::fixed_batch fixed;
   fixed.old_log_probs = r.log_probs;
   fixed.ref_log_probs = detail::reference_log_probs(reference, r, blocks);
@@ -145,18 +152,18 @@ fit_metrics fit_step(P& policy, const O& objective, std::span<const Example> exa
   return m;
 }
 
-/// Fits `policy` to `examples` of recllm::example (sft) or recllm::preference (dpo), or of any structs with those
-/// members, as a lazy range of steps:
+/// Fits `policy` to `examples` of recllm::example (sft) or recllm::preference (dpo), or of any structs with
+/// those members, as a lazy range of steps:
 ///
 ///     for (const auto& m : fit(policy, sft{}, examples, {.epochs = 3})) ...
 ///
-/// runs a step when its metrics are read. Policy, examples and reference are borrowed and must outlive the range.
-/// Batches are cut from one random permutation after another, so that all have the same size.
-/// Throws std::invalid_argument for settings out of range, no examples, and an objective that needs a reference where
-/// it is nullptr.
+/// runs a step when its metrics are read. Policy, examples and reference are borrowed and must outlive the
+/// range. Batches are cut from one random permutation after another, so that all have the same size. Throws
+/// std::invalid_argument for settings out of range, no examples, and an objective that needs a reference
+/// where it is nullptr.
 template <class P, class O, class Examples, class Reference = std::remove_reference_t<P>>
-[[nodiscard]] step_range<fit_metrics> fit(P&& policy, O objective, Examples&& examples, fit_options options = {},
-                                          Reference* reference = nullptr) {
+[[nodiscard]] step_range<fit_metrics> fit(P&& policy, O objective, Examples&& examples,
+                                          fit_options options = {}, Reference* reference = nullptr) {
   using policy_type = std::remove_reference_t<P>;
   using example_type = std::ranges::range_value_t<Examples>;
   if constexpr (detail::borrows_variables<P, Examples>() && detail::can_be_taught<policy_type>()) {
@@ -171,13 +178,16 @@ template <class P, class O, class Examples, class Reference = std::remove_refere
       detail::check_reference(objective, reference != nullptr, "fit");
       options.batch_size = std::min(options.batch_size, all.size());
       options.steps = steps_of(options, all.size());
-      auto run = [&policy, objective = std::move(objective), all, order = epoch_order(all.size(), options.seed), options,
+      auto run = [&policy, objective = std::move(objective), all,
+                  order = epoch_order(all.size(), options.seed), options,
                   reference](std::ptrdiff_t step) mutable {
         const double share = learning_rate_share(options.schedule, step, options.steps, options.warmup_steps);
         const std::vector<std::size_t> numbers = order.batch(step, options.batch_size);
         fit_metrics m = fit_step(policy, objective, all, std::span<const std::size_t>(numbers),
-                                 update{options.learning_rate * share, options.max_grad_norm}, options.micro_rows, step, reference);
-        m.epoch = static_cast<double>(step + 1) * static_cast<double>(numbers.size()) / static_cast<double>(all.size());
+                                 update{options.learning_rate * share, options.max_grad_norm},
+                                 options.micro_rows, step, reference);
+        m.epoch = static_cast<double>(step + 1) * static_cast<double>(numbers.size()) /
+                  static_cast<double>(all.size());
         return m;
       };
       return {std::move(run), options.first_step, options.steps};

@@ -10,16 +10,16 @@
 
 namespace recllm {
 
-/// While one lives, the first SIGINT or SIGTERM only sets requested(); a second one, of either kind, has the default
-/// effect. The destructor restores the handlers found. Guards may nest; they share one request, which the
-/// outermost one clears when it is made.
+/// While one lives, the first SIGINT or SIGTERM only sets requested(); a second one, of either kind, has the
+/// default effect. The destructor restores the handlers found. Guards may nest; they share one request, which
+/// the outermost one clears when it is made.
 ///
 ///     interrupt_guard interrupt;
 ///     for (const auto& m : train(...) | until([&] { return interrupt.requested(); })) ...
 ///     if (interrupt.requested()) save(...);
 ///
-/// A signal that was ignored stays so (a shell script starts its `command &` with SIGINT ignored; SIGTERM works).
-/// Make and destroy guards from one thread.
+/// A signal that was ignored stays so (a shell script starts its `command &` with SIGINT ignored; SIGTERM
+/// works). Make and destroy guards from one thread.
 class interrupt_guard {
  public:
   interrupt_guard() {

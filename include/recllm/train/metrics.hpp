@@ -11,23 +11,24 @@ namespace recllm {
 
 /// One step of train() or train_ppo(). Means over inner epochs where there are several.
 struct step_metrics {
-  std::ptrdiff_t step = 0;            ///< counts from 0
-  double loss = 0.0;                  ///< what the step minimised
-  double reward = 0.0;                ///< mean over completions
-  double reward_std = 0.0;            ///< mean over groups of the sample deviation in a group (n - 1); 0 for groups of one
-  double frac_reward_zero_std = 0.0;  ///< share of groups whose rewards are all equal: they teach nothing
-  double kl = 0.0;                    ///< mean over tokens, nats, to the reference; 0 without one
-  std::optional<double> entropy{};      ///< mean over tokens, nats; absent where the policy's trace has none
-  double clip_ratio_low = 0.0;        ///< share of tokens held back by the lower clip
-  double clip_ratio_high = 0.0;       ///< share of tokens held back by the upper clip
-  double mean_length = 0.0;           ///< tokens a completion
-  std::size_t num_tokens = 0;         ///< of this step's completions
-  double grad_norm = 0.0;             ///< before clipping
-  double learning_rate = 0.0;         ///< of this step
-  double seconds = 0.0;               ///< the step took
-  std::optional<double> value_loss{};   ///< of the critic; absent without one
-  /// The mean over completions of each named term's raw value, in the reward's order. A term that some completions
-  /// did not reach, behind a when(), is averaged over those that did.
+  std::ptrdiff_t step = 0;  ///< counts from 0
+  double loss = 0.0;        ///< what the step minimised
+  double reward = 0.0;      ///< mean over completions
+  double reward_std =
+      0.0;  ///< mean over groups of the sample deviation in a group (n - 1); 0 for groups of one
+  double frac_reward_zero_std = 0.0;   ///< share of groups whose rewards are all equal: they teach nothing
+  double kl = 0.0;                     ///< mean over tokens, nats, to the reference; 0 without one
+  std::optional<double> entropy{};     ///< mean over tokens, nats; absent where the policy's trace has none
+  double clip_ratio_low = 0.0;         ///< share of tokens held back by the lower clip
+  double clip_ratio_high = 0.0;        ///< share of tokens held back by the upper clip
+  double mean_length = 0.0;            ///< tokens a completion
+  std::size_t num_tokens = 0;          ///< of this step's completions
+  double grad_norm = 0.0;              ///< before clipping
+  double learning_rate = 0.0;          ///< of this step
+  double seconds = 0.0;                ///< the step took
+  std::optional<double> value_loss{};  ///< of the critic; absent without one
+  /// The mean over completions of each named term's raw value, in the reward's order. A term that some
+  /// completions did not reach, behind a when(), is averaged over those that did.
   std::vector<std::pair<std::string, double>> reward_terms{};
 };
 
@@ -57,13 +58,13 @@ struct fit_metrics {
   std::ptrdiff_t step = 0;          ///< counts from 0
   double epoch = 0.0;               ///< passes over the examples when the step is done
   double loss = 0.0;                ///< what the step minimised
-  std::optional<double> entropy{};    ///< mean over tokens, nats; absent where the policy's trace has none
+  std::optional<double> entropy{};  ///< mean over tokens, nats; absent where the policy's trace has none
   std::size_t num_tokens = 0;       ///< of this step's completions
   double grad_norm = 0.0;           ///< before clipping
   double learning_rate = 0.0;       ///< of this step
   double seconds = 0.0;             ///< the step took
-  std::optional<double> margin{};     ///< dpo: mean of beta * (chosen's - rejected's log-ratio to the reference)
-  std::optional<double> accuracy{};   ///< dpo: share of pairs whose margin is above 0
+  std::optional<double> margin{};  ///< dpo: mean of beta * (chosen's - rejected's log-ratio to the reference)
+  std::optional<double> accuracy{};  ///< dpo: share of pairs whose margin is above 0
 };
 
 /// As above.

@@ -1,4 +1,5 @@
-// In what order prompts come and how a step is cut into micro-batches. Both depend on numbers only, never on history.
+// In what order prompts come and how a step is cut into micro-batches. Both depend on numbers only, never on
+// history.
 #pragma once
 
 #include <algorithm>
@@ -12,8 +13,8 @@
 
 namespace recllm {
 
-/// An endless order of 0, ..., count - 1: one random permutation an epoch, each a function of (seed, epoch) only.
-/// count > 0.
+/// An endless order of 0, ..., count - 1: one random permutation an epoch, each a function of (seed, epoch)
+/// only. count > 0.
 class epoch_order {
  public:
   epoch_order(std::size_t count, std::uint64_t seed) : count_(count), seed_(seed) {}
@@ -44,9 +45,10 @@ class epoch_order {
   std::vector<std::size_t> order_;
 };
 
-/// The rows of `whole` cut into neighbouring blocks of at most `at_most` rows (0 = one block). Where at_most >= unit, no
-/// block splits a unit of `unit` neighbouring rows (a group), counted from the first.
-[[nodiscard]] inline std::vector<row_block> row_blocks(row_block whole, std::size_t at_most, std::size_t unit = 1) {
+/// The rows of `whole` cut into neighbouring blocks of at most `at_most` rows (0 = one block). Where at_most
+/// >= unit, no block splits a unit of `unit` neighbouring rows (a group), counted from the first.
+[[nodiscard]] inline std::vector<row_block> row_blocks(row_block whole, std::size_t at_most,
+                                                       std::size_t unit = 1) {
   if (at_most >= unit && unit > 0) at_most -= at_most % unit;
   const Eigen::Index size = at_most == 0 ? whole.count : static_cast<Eigen::Index>(at_most);
   std::vector<row_block> blocks;

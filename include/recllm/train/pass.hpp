@@ -1,9 +1,11 @@
-// One forward and backward pass over all rows of a step, in micro-batches: what train, train_ppo and fit share.
+// One forward and backward pass over all rows of a step, in micro-batches: what train, train_ppo and fit
+// share.
 #pragma once
 
 #include <chrono>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -40,6 +42,9 @@ struct pass_totals {
   }
 };
 
+/// `x` for a message: every NaN prints as "nan", whatever its sign.
+inline double printable(double x) { return std::isnan(x) ? std::numeric_limits<double>::quiet_NaN() : x; }
+
 /// Wall-clock seconds since it was made.
 class stopwatch {
  public:
@@ -57,22 +62,25 @@ void forget_gradient(Learner& learner) {
   if constexpr (requires { learner.clear_gradient(); }) learner.clear_gradient();
 }
 
-/// Throws std::invalid_argument unless `r` holds `rows` rows of one shape that answer prompts below `prompts`.
+/// Throws std::invalid_argument unless `r` holds `rows` rows of one shape that answer prompts below
+/// `prompts`.
 template <class Rollouts>
 void check_rollouts(const Rollouts& r, std::size_t rows, std::size_t prompts, std::string_view who) {
   const auto expected = static_cast<Eigen::Index>(rows);
-  require(r.rows() == expected && r.prompt.size() == rows && r.mask.rows() == expected && r.log_probs.rows() == expected &&
-              r.log_probs.cols() == r.mask.cols(),
-          "recllm: ", who, ": the policy returned ", r.completions.size(), " completions, ", r.prompt.size(), " prompt numbers, a ",
-          r.mask.rows(), " x ", r.mask.cols(), " mask and ", r.log_probs.rows(), " x ", r.log_probs.cols(),
-          " log-probs; expected ", rows, " rows of each and as many columns");
+  require(r.rows() == expected && r.prompt.size() == rows && r.mask.rows() == expected &&
+              r.log_probs.rows() == expected && r.log_probs.cols() == r.mask.cols(),
+          "recllm: ", who, ": the policy returned ", r.completions.size(), " completions, ", r.prompt.size(),
+          " prompt numbers, a ", r.mask.rows(), " x ", r.mask.cols(), " mask and ", r.log_probs.rows(), " x ",
+          r.log_probs.cols(), " log-probs; expected ", rows, " rows of each and as many columns");
   for (const std::size_t asked : r.prompt)
-    require(asked < prompts, "recllm: ", who, ": the policy returned prompt number ", asked, "; expected 0 to ", prompts - 1);
+    require(asked < prompts, "recllm: ", who, ": the policy returned prompt number ", asked,
+            "; expected 0 to ", prompts - 1);
 }
 
 /// The log-probs of all rows under a policy that only scores, B x T; empty where there is none.
 template <class Reference, class Rollouts>
-[[nodiscard]] token_matrix<float> reference_log_probs(Reference* reference, const Rollouts& r, std::span<const row_block> blocks) {
+[[nodiscard]] token_matrix<float> reference_log_probs(Reference* reference, const Rollouts& r,
+                                                      std::span<const row_block> blocks) {
   if (reference == nullptr) return {};
   token_matrix<float> all(r.mask.rows(), r.mask.cols());
   for (const row_block rows : blocks) all.middleRows(rows.first, rows.count) = reference->log_probs(r, rows);
@@ -93,15 +101,17 @@ inline std::string_view culprit(const token_batch<float>& b) {
 template <class O>
 void check_reference(const O& objective, bool given, std::string_view who) {
   require(given || !objective.needs_reference(), "recllm: ", who,
-          ": the objective compares with a reference policy, but none was given; pass the address of a frozen copy as the "
+          ": the objective compares with a reference policy, but none was given; pass the address of a "
+          "frozen copy as the "
           "last argument, or set kl_coef to 0");
 }
 
-/// trace -> objective -> backward for each block of rows. Throws non_finite_error where a loss or its slope is not
-/// finite; whatever is thrown, the gathered gradient is forgotten.
+/// trace -> objective -> backward for each block of rows. Throws non_finite_error where a loss or its slope
+/// is not finite; whatever is thrown, the gathered gradient is forgotten.
 template <class P, class O, class Rollouts>
 [[nodiscard]] pass_totals pass(P& policy, const O& objective, const Rollouts& r, const fixed_batch& fixed,
-                               std::span<const row_block> blocks, std::string_view who, std::ptrdiff_t step) try {
+                               std::span<const row_block> blocks, std::string_view who,
+                               std::ptrdiff_t step) try {
   pass_totals totals;
   totals.passes = 1.0;
   for (const row_block rows : blocks) {
@@ -110,17 +120,20 @@ template <class P, class O, class Rollouts>
     };
     auto trace = policy.trace(r, rows);
     const token_matrix<float> log_probs = trace.log_probs();
-    require(log_probs.rows() == rows.count && log_probs.cols() == r.mask.cols(), "recllm: ", who, ": the policy's trace has ",
-            log_probs.rows(), " x ", log_probs.cols(), " log-probs; expected ", rows.count, " x ", r.mask.cols());
-    const token_batch<float> batch{log_probs, of(fixed.old_log_probs), of(fixed.ref_log_probs), of(fixed.advantages),
-                                   of(fixed.weights)};
+    require(log_probs.rows() == rows.count && log_probs.cols() == r.mask.cols(), "recllm: ", who,
+            ": the policy's trace has ", log_probs.rows(), " x ", log_probs.cols(), " log-probs; expected ",
+            rows.count, " x ", r.mask.cols());
+    const token_batch<float> batch{log_probs, of(fixed.old_log_probs), of(fixed.ref_log_probs),
+                                   of(fixed.advantages), of(fixed.weights)};
     const evaluation<float> e = objective(batch);
     if (!std::isfinite(e.loss) || !e.dloss_dlogp.isFinite().all())
-      throw non_finite_error(message("recllm: ", who, ": step ", step, ": the loss of rows ", rows.first, " to ",
-                                     rows.first + rows.count - 1, " is ", e.loss, ", or its slope is not finite: ", culprit(batch),
+      throw non_finite_error(message("recllm: ", who, ": step ", step, ": the loss of rows ", rows.first,
+                                     " to ", rows.first + rows.count - 1, " is ", printable(e.loss),
+                                     ", or its slope is not finite: ", culprit(batch),
                                      "; the weights are unchanged"));
     if constexpr (EntropyTrace<decltype(trace)>)
-      totals.entropy = totals.entropy.value_or(0.0) + static_cast<double>((trace.entropies() * of(r.mask)).sum());
+      totals.entropy =
+          totals.entropy.value_or(0.0) + static_cast<double>((trace.entropies() * of(r.mask)).sum());
     totals.tokens += static_cast<double>(of(r.mask).sum());
     totals.counts += e;
     totals.loss += e.loss;

@@ -1,6 +1,7 @@
 // train_ppo(): policy optimisation with a critic (PPO) as a lazy range of steps. ppo_step() is the algorithm.
 //
-// Source: Schulman et al., arXiv 1707.06347, Algorithm 1; for language models Stiennon et al., arXiv 2009.01325.
+// Source: Schulman et al., arXiv 1707.06347, Algorithm 1; for language models Stiennon et al., arXiv
+// 2009.01325.
 #pragma once
 
 #include <algorithm>
@@ -32,8 +33,8 @@
 
 namespace recllm {
 
-/// Satisfied by one forward pass of values that can be pulled back: `t.values()` (count x T, in units of reward, 0 where
-/// the mask is 0) and `t.backward(dloss_dvalues)`, which adds to the critic's gradient.
+/// Satisfied by one forward pass of values that can be pulled back: `t.values()` (count x T, in units of
+/// reward, 0 where the mask is 0) and `t.backward(dloss_dvalues)`, which adds to the critic's gradient.
 template <class T>
 concept ValueTrace = requires(T& t, const token_matrix<float>& dloss_dvalues) {
   { t.values() } -> std::convertible_to<token_matrix<float>>;
@@ -50,15 +51,18 @@ concept Critic = Updatable<C> && requires(C& c, const Rollouts& r, row_block row
 
 /// Settings of train_ppo().
 struct ppo_train_options {
-  std::ptrdiff_t steps = 100;          ///< of the whole run; >= 0
-  std::ptrdiff_t first_step = 0;       ///< where to go on: steps first_step, ..., steps - 1 run, as if never interrupted
-  std::size_t prompts_per_step = 0;    ///< 0 = all of them
-  std::size_t group_size = 1;          ///< completions a prompt, > 0
-  std::size_t inner_epochs = 4;        ///< passes over the same completions, > 0; fewer where ppo::target_kl is passed
-  std::size_t mini_batches = 1;        ///< optimizer steps a pass, > 0, on neighbouring rows, in random order
-  std::size_t micro_rows = 0;          ///< completions a forward pass, 0 = a mini-batch: saves memory, changes nothing else
-  double learning_rate = 1e-3;         ///< of the policy at its peak, > 0
-  double critic_learning_rate = 1e-3;  ///< of the critic at its peak, > 0
+  std::ptrdiff_t steps = 100;  ///< of the whole run; >= 0
+  std::ptrdiff_t first_step =
+      0;  ///< where to go on: steps first_step, ..., steps - 1 run, as if never interrupted
+  std::size_t prompts_per_step = 0;  ///< 0 = all of them
+  std::size_t group_size = 1;        ///< completions a prompt, > 0
+  std::size_t inner_epochs =
+      4;  ///< passes over the same completions, > 0; fewer where ppo::target_kl is passed
+  std::size_t mini_batches = 1;  ///< optimizer steps a pass, > 0, on neighbouring rows, in random order
+  std::size_t micro_rows =
+      0;  ///< completions a forward pass, 0 = a mini-batch: saves memory, changes nothing else
+  double learning_rate = 1e-3;                             ///< of the policy at its peak, > 0
+  double critic_learning_rate = 1e-3;                      ///< of the critic at its peak, > 0
   recllm::schedule schedule = recllm::schedule::constant;  ///< of both
   std::ptrdiff_t warmup_steps = 0;                         ///< over which the learning rates rise, >= 0
   double max_grad_norm = 1.0;  ///< each gradient is scaled down to this norm; 0 = no clipping
@@ -72,22 +76,24 @@ struct fixed_values {
   token_matrix<float> old_values, returns;
 };
 
-/// trace_values -> critic_loss -> backward for each block of rows; the loss. Throws non_finite_error where it is not
-/// finite.
+/// trace_values -> critic_loss -> backward for each block of rows; the loss. Throws non_finite_error where it
+/// is not finite.
 template <class C, class O, class Rollouts>
 [[nodiscard]] double value_pass(C& critic, const O& objective, const Rollouts& r, const fixed_values& fixed,
-                                const token_matrix<float>& weights, std::span<const row_block> blocks, std::ptrdiff_t step) {
+                                const token_matrix<float>& weights, std::span<const row_block> blocks,
+                                std::ptrdiff_t step) {
   double loss = 0.0;
   for (const row_block rows : blocks) {
     auto trace = critic.trace_values(r, rows);
     const token_matrix<float> values = trace.values();
     const value_evaluation<float> e = objective.critic_loss(value_batch<float>{
-        values, fixed.old_values.middleRows(rows.first, rows.count), fixed.returns.middleRows(rows.first, rows.count),
-        weights.middleRows(rows.first, rows.count)});
+        values, fixed.old_values.middleRows(rows.first, rows.count),
+        fixed.returns.middleRows(rows.first, rows.count), weights.middleRows(rows.first, rows.count)});
     if (!std::isfinite(e.loss) || !e.dloss_dvalues.isFinite().all())
-      throw non_finite_error(message("recllm: train_ppo: step ", step, ": the critic's loss of rows ", rows.first, " to ",
-                                     rows.first + rows.count - 1, " is ", e.loss, ", or its slope is not finite",
-                                     values.isFinite().all() ? "" : ": its values are not finite", "; the weights are unchanged"));
+      throw non_finite_error(message(
+          "recllm: train_ppo: step ", step, ": the critic's loss of rows ", rows.first, " to ",
+          rows.first + rows.count - 1, " is ", printable(e.loss), ", or its slope is not finite",
+          values.isFinite().all() ? "" : ": its values are not finite", "; the weights are unchanged"));
     loss += e.loss;
     trace.backward(e.dloss_dvalues);
   }
@@ -96,18 +102,21 @@ template <class C, class O, class Rollouts>
 
 }  // namespace detail
 
-/// One step of PPO on P prompts, G = options.group_size, B = P * G rows: sample, score, spread the rewards over the tokens,
-/// estimate advantages with the critic, then follow both losses' gradients, mini-batch by mini-batch. Throws
-/// non_finite_error for a reward, a loss or a gradient that is not finite, before the weights change by it.
+/// One step of PPO on P prompts, G = options.group_size, B = P * G rows: sample, score, spread the rewards
+/// over the tokens, estimate advantages with the critic, then follow both losses' gradients, mini-batch by
+/// mini-batch. Throws non_finite_error for a reward, a loss or a gradient that is not finite, before the
+/// weights change by it.
 template <class P, class C, class O, class Goal, class Reference>
-step_metrics ppo_step(P& policy, C& critic, const O& objective, const Goal& goal, const step_input<prompt_of<P>>& in,
-                      const ppo_train_options& options, Reference* reference) {
+step_metrics ppo_step(P& policy, C& critic, const O& objective, const Goal& goal,
+                      const step_input<prompt_of<P>>& in, const ppo_train_options& options,
+                      Reference* reference) {
   const detail::stopwatch watch;
   step_metrics m{.step = in.step, .learning_rate = in.learning_rate};
 
   const rollouts_of<P> r = policy.sample(std::span(in.prompts), options.group_size, in.rng);
   detail::check_rollouts(r, in.prompts.size() * options.group_size, in.prompts.size(), "train_ppo");
-  const row_values<double> rewards = detail::reward_rows(goal, r, in.prompts, in.numbers, options.group_size, m);
+  const row_values<double> rewards =
+      detail::reward_rows(goal, r, in.prompts, in.numbers, options.group_size, "train_ppo", m);
   detail::describe_groups(rewards, r.mask, options.group_size, m);
 
   const row_block all{0, r.rows()};
@@ -116,7 +125,8 @@ step_metrics ppo_step(P& policy, C& critic, const O& objective, const Goal& goal
   fixed.old_log_probs = r.log_probs;
   fixed.ref_log_probs = detail::reference_log_probs(reference, r, blocks);
   detail::fixed_values values{token_matrix<float>(r.mask.rows(), r.mask.cols()), {}};
-  for (const row_block rows : blocks) values.old_values.middleRows(rows.first, rows.count) = critic.values(r, rows);
+  for (const row_block rows : blocks)
+    values.old_values.middleRows(rows.first, rows.count) = critic.values(r, rows);
 
   gae_estimate<float> estimate = objective.estimate(experience<float>{
       rewards.template cast<float>(), fixed.old_log_probs, fixed.ref_log_probs, values.old_values, r.mask});
@@ -159,35 +169,44 @@ step_metrics ppo_step(P& policy, C& critic, const O& objective, const Goal& goal
   return m;
 }
 
-/// Trains `policy` and `critic` together to earn `goal(prompt, completion)`, as a lazy range of steps: see train(). The
-/// critic is borrowed as the policy is; without a reference set the objective's kl_coef to 0.
+/// Trains `policy` and `critic` together to earn `goal(prompt, completion)`, as a lazy range of steps: see
+/// train(). The critic is borrowed as the policy is; without a reference set the objective's kl_coef to 0.
 template <class P, class C, class O, class Goal, class Prompts, class Reference = std::remove_reference_t<P>>
-[[nodiscard]] step_range<step_metrics> train_ppo(P&& policy, C&& critic, O objective, Goal goal, Prompts&& prompts,
-                                                 ppo_train_options options = {}, Reference* reference = nullptr) {
+[[nodiscard]] step_range<step_metrics> train_ppo(P&& policy, C&& critic, O objective, Goal goal,
+                                                 Prompts&& prompts, ppo_train_options options = {},
+                                                 Reference* reference = nullptr) {
   using policy_type = std::remove_reference_t<P>;
   using critic_type = std::remove_reference_t<C>;
   if constexpr (detail::borrows_variables<P, Prompts>() && detail::can_learn<policy_type>()) {
     using prompt = prompt_of<policy_type>;
-    constexpr bool criticises = std::is_lvalue_reference_v<C> && Critic<critic_type, rollouts_of<policy_type>>;
+    constexpr bool criticises =
+        std::is_lvalue_reference_v<C> && Critic<critic_type, rollouts_of<policy_type>>;
     static_assert(criticises,
                   "recllm: train_ppo needs a critic, a variable with  values(rollouts, recllm::row_block) , "
-                  "trace_values(rollouts, recllm::row_block)  that returns an object with  values()  and  backward(dloss_dvalues) , "
+                  "trace_values(rollouts, recllm::row_block)  that returns an object with  values()  and  "
+                  "backward(dloss_dvalues) , "
                   "and  step(recllm::update)");
-    constexpr bool judges = StepObjective<O> && requires(const O& o, const experience<float>& x, const value_batch<float>& b) {
+    constexpr bool judges =
+        StepObjective<O> && requires(const O& o, const experience<float>& x, const value_batch<float>& b) {
       { o.estimate(x) } -> std::convertible_to<gae_estimate<float>>;
       { o.critic_loss(b) } -> std::convertible_to<value_evaluation<float>>;
       { o.past_target(tally{}) } -> std::convertible_to<bool>;
     };
-    static_assert(judges,
-                  "recllm: train_ppo needs an objective with  estimate(experience) , critic_loss(value_batch)  and  "
-                  "past_target(tally) , such as ppo{}; grpo learns by train");
-    if constexpr (criticises && judges && detail::can_score<Reference, policy_type>() && detail::are_prompts<Prompts, prompt>()) {
+    static_assert(
+        judges,
+        "recllm: train_ppo needs an objective with  estimate(experience) , critic_loss(value_batch)  and  "
+        "past_target(tally) , such as ppo{}; grpo learns by train");
+    if constexpr (criticises && judges && detail::can_score<Reference, policy_type>() &&
+                  detail::are_prompts<Prompts, prompt>()) {
       detail::check_options(options, std::ranges::size(prompts), "train_ppo");
       require(options.mini_batches > 0, "recllm: train_ppo: mini_batches = 0; expected at least 1");
       require(options.critic_learning_rate > 0.0 && std::isfinite(options.critic_learning_rate),
-              "recllm: train_ppo: critic_learning_rate = ", options.critic_learning_rate, "; expected a positive number");
+              "recllm: train_ppo: critic_learning_rate = ", options.critic_learning_rate,
+              "; expected a positive number");
       detail::check_reference(objective, reference != nullptr, "train_ppo");
-      auto run = [&policy, &critic, kept = std::make_shared<std::pair<const O, const Goal>>(std::move(objective), std::move(goal)),
+      auto run = [&policy, &critic,
+                  kept =
+                      std::make_shared<std::pair<const O, const Goal>>(std::move(objective), std::move(goal)),
                   inputs = detail::input_maker<prompt, ppo_train_options>(prompts, options), options,
                   reference](std::ptrdiff_t step) mutable {
         return ppo_step(policy, critic, kept->first, kept->second, inputs(step), options, reference);

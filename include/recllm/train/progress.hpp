@@ -27,8 +27,8 @@ namespace recllm {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-/// The width of the terminal behind a file descriptor (1 = standard output, 2 = standard error) in characters, 80
-/// if it does not tell; 0 where there is none, or one that cannot redraw (TERM=dumb).
+/// The width of the terminal behind a file descriptor (1 = standard output, 2 = standard error) in
+/// characters, 80 if it does not tell; 0 where there is none, or one that cannot redraw (TERM=dumb).
 [[nodiscard]] inline int terminal_columns(int descriptor) {
   const char* term = std::getenv("TERM");
   if (::isatty(descriptor) == 0 || term == nullptr || std::string_view(term) == "dumb") return 0;
@@ -50,10 +50,11 @@ namespace recllm {
 /// How a progress bar looks and where it writes.
 struct progress_settings {
   std::string label = {};
-  std::size_t total = 0;     ///< steps in all; 0 = not known: no bar and no time left
-  std::size_t first = 0;     ///< steps done before (a resumed run): shown, but not part of the rate
+  std::size_t total = 0;  ///< steps in all; 0 = not known: no bar and no time left
+  std::size_t first = 0;  ///< steps done before (a resumed run): shown, but not part of the rate
   std::string unit = "steps";
-  std::vector<std::string> show = {"reward", "loss", "kl"};  ///< fields of the metrics that follow, where present
+  std::vector<std::string> show = {"reward", "loss",
+                                   "kl"};  ///< fields of the metrics that follow, where present
   std::ostream* out = &std::cerr;
   std::function<int()> columns = [] { return terminal_columns(STDERR_FILENO); };  ///< 0 = lines, no redrawing
   std::function<double()> seconds = monotonic_seconds;
@@ -62,11 +63,11 @@ struct progress_settings {
   double line_every = 10.0;        ///< seconds, elsewhere; a line is also due at each tenth of the total
 };
 
-/// Counts steps and shows them: `bar.advance()` in a loop, or `train(...) | tee(bar)`. Not for several threads.
+/// Counts steps and shows them: `bar.advance()` in a loop, or `train(...) | tee(bar)`. Not for several
+/// threads.
 class progress {
  public:
-  explicit progress(progress_settings settings)
-      : settings_(std::move(settings)), done_(settings_.first) {
+  explicit progress(progress_settings settings) : settings_(std::move(settings)), done_(settings_.first) {
     require(settings_.out != nullptr, "recllm: progress: out must point to a stream");
     require(settings_.columns && settings_.seconds, "recllm: progress: columns and seconds must be callable");
     started_ = shown_ = settings_.seconds();
@@ -147,8 +148,8 @@ class progress {
 
   /// Characters, not bytes, of UTF-8 text.
   static std::size_t width(std::string_view text) {
-    return static_cast<std::size_t>(
-        std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+    return static_cast<std::size_t>(std::count_if(
+        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
   }
 
   /// The first `columns` characters of UTF-8 text.
@@ -201,7 +202,8 @@ class progress {
     }
     tail = ' ' + tail + rate_text() + "] ";
     const std::size_t fixed = width(head) + width(tail) + 2;
-    std::size_t bar_columns = settings_.total > 0 && room > fixed + width(text_) ? room - fixed - width(text_) : 0;
+    std::size_t bar_columns =
+        settings_.total > 0 && room > fixed + width(text_) ? room - fixed - width(text_) : 0;
     bar_columns = std::clamp<std::size_t>(bar_columns, 10, 30);  // long text is cut before the bar is
     if (settings_.total > 0 && room >= fixed + bar_columns)
       head += bar(bar_columns);
@@ -216,7 +218,8 @@ class progress {
     std::ostream& out = *settings_.out;
     if (!settings_.label.empty()) out << settings_.label << ": ";
     out << done_;
-    if (settings_.total > 0) out << '/' << settings_.total << " (" << number("%.0f%%", std::floor(share() * 100.0)) << ')';
+    if (settings_.total > 0)
+      out << '/' << settings_.total << " (" << number("%.0f%%", std::floor(share() * 100.0)) << ')';
     out << ' ' << settings_.unit << ", " << clock(elapsed()) << " elapsed";
     if (settings_.total > 0) out << ", " << left_text() << " left";
     out << ", " << rate_text();

@@ -1,7 +1,7 @@
 // What the entry points ask of their arguments, as one sentence from the compiler for each missing ability.
 //
-// Entry points are not overloaded on concepts: a missing ability would be one candidate among many. They ask here, and
-// go no further where the answer is no.
+// Entry points are not overloaded on concepts: a missing ability would be one candidate among many. They ask
+// here, and go no further where the answer is no.
 #pragma once
 
 #include <concepts>
@@ -24,13 +24,14 @@ consteval bool can_sample() {
   constexpr bool answers = requires { typename P::prompt_type; };
   static_assert(answers, "recllm: a policy needs  using prompt_type = ...;  the type of what it answers");
   if constexpr (answers) {
-    constexpr bool samples =
-        requires(P& p, std::span<const prompt_of<P>> prompts, random_stream rng) { p.sample(prompts, std::size_t{}, rng); };
+    constexpr bool samples = requires(P & p, std::span<const prompt_of<P>> prompts, random_stream rng) {
+      p.sample(prompts, std::size_t{}, rng);
+    };
     static_assert(samples,
                   "recllm: a policy needs  sample(std::span<const prompt_type>, std::size_t group_size, "
                   "recllm::random_stream)  that returns recllm::rollouts");
     if constexpr (samples) {
-      constexpr bool described = requires(rollouts_of<P>& r, std::size_t row) {
+      constexpr bool described = requires(rollouts_of<P> & r, std::size_t row) {
         { r.prompt[row] } -> std::convertible_to<std::size_t>;
         r.completions[row];
         { r.mask } -> std::convertible_to<token_matrix<float>>;
@@ -38,12 +39,13 @@ consteval bool can_sample() {
       static_assert(described,
                     "recllm: what sample() returns needs  prompt, completions and mask : derive it from "
                     "recllm::rollouts<completion>");
-      constexpr bool scored = requires(rollouts_of<P>& r) {
+      constexpr bool scored = requires(rollouts_of<P> & r) {
         { r.log_probs } -> std::convertible_to<token_matrix<float>>;
       };
-      static_assert(scored,
-                    "recllm: what sample() returns needs  log_probs , a recllm::token_matrix<float> of each token's "
-                    "log-probability when it was sampled");
+      static_assert(
+          scored,
+          "recllm: what sample() returns needs  log_probs , a recllm::token_matrix<float> of each token's "
+          "log-probability when it was sampled");
       return described && scored;
     }
   }
@@ -57,9 +59,10 @@ consteval bool can_learn() {
     static_assert(scores,
                   "recllm: a policy needs  log_probs(rollouts, recllm::row_block)  that returns a "
                   "recllm::token_matrix<float>");
-    constexpr bool traces = requires(P& p, const rollouts_of<P>& r, row_block rows) { p.trace(r, rows); };
+    constexpr bool traces = requires(P & p, const rollouts_of<P>& r, row_block rows) { p.trace(r, rows); };
     static_assert(traces,
-                  "recllm: a policy needs  trace(rollouts, recllm::row_block)  that returns an object with  log_probs()  "
+                  "recllm: a policy needs  trace(rollouts, recllm::row_block)  that returns an object with  "
+                  "log_probs()  "
                   "and  backward(recllm::token_view<float>)");
     bool pulls_back = false;
     if constexpr (traces) {
@@ -70,9 +73,10 @@ consteval bool can_learn() {
       pulls_back = complete;
     }
     constexpr bool steps = Updatable<P>;
-    static_assert(steps,
-                  "recllm: a policy needs  step(recllm::update)  that applies and clears the gathered gradient and "
-                  "returns its norm");
+    static_assert(
+        steps,
+        "recllm: a policy needs  step(recllm::update)  that applies and clears the gathered gradient and "
+        "returns its norm");
     return scores && pulls_back && steps;
   }
   return false;
@@ -83,9 +87,10 @@ template <class P>
 consteval bool can_be_taught() {
   if constexpr (can_learn<P>()) {
     constexpr bool given = Teachable<P>;
-    static_assert(given,
-                  "recllm: to be fitted a policy needs  given(std::span<const prompt_type>, completions)  that returns "
-                  "what sample() returns");
+    static_assert(
+        given,
+        "recllm: to be fitted a policy needs  given(std::span<const prompt_type>, completions)  that returns "
+        "what sample() returns");
     return given;
   }
   return false;
@@ -95,7 +100,8 @@ template <class Reference, class P>
 consteval bool can_score() {
   constexpr bool scores = Scorer<Reference, rollouts_of<P>>;
   static_assert(scores,
-                "recllm: a reference policy needs  log_probs(rollouts, recllm::row_block)  for the rollouts of the policy "
+                "recllm: a reference policy needs  log_probs(rollouts, recllm::row_block)  for the rollouts "
+                "of the policy "
                 "that learns");
   return scores;
 }
@@ -113,14 +119,16 @@ template <class O>
 consteval bool can_imitate() {
   constexpr bool imitates = StepObjective<O>;
   static_assert(imitates,
-                "recllm: fit needs an objective with  o(batch) , needs_reference()  and  weights(mask) , such as sft{}");
+                "recllm: fit needs an objective with  o(batch) , needs_reference()  and  weights(mask) , "
+                "such as sft{}");
   return imitates;
 }
 
 template <class Prompts, class Prompt>
 consteval bool are_prompts() {
   constexpr bool neighbours = std::convertible_to<Prompts&, std::span<const Prompt>>;
-  static_assert(neighbours, "recllm: prompts must lie in a std::vector, array or span of the policy's prompt_type");
+  static_assert(neighbours,
+                "recllm: prompts must lie in a std::vector, array or span of the policy's prompt_type");
   return neighbours;
 }
 
@@ -128,9 +136,11 @@ consteval bool are_prompts() {
 template <class P, class Data>
 consteval bool borrows_variables() {
   constexpr bool policy = std::is_lvalue_reference_v<P>;
-  static_assert(policy, "recllm: the policy is borrowed and learns in place: pass a variable, not a temporary");
+  static_assert(policy,
+                "recllm: the policy is borrowed and learns in place: pass a variable, not a temporary");
   constexpr bool data = std::ranges::borrowed_range<Data>;
-  static_assert(data, "recllm: prompts and examples are borrowed: pass a variable or a span, not a temporary");
+  static_assert(data,
+                "recllm: prompts and examples are borrowed: pass a variable or a span, not a temporary");
   return policy && data;
 }
 

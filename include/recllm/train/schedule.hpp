@@ -18,8 +18,8 @@ enum class schedule {
   cosine     ///< falls as half a cosine (Loshchilov and Hutter, arXiv 1608.03983, without restarts)
 };
 
-/// The share, in (0, 1], of the peak learning rate that step `step` of `steps` uses. The first `warmup_steps` rise
-/// in a straight line and never use 0: step k gets (k + 1) / warmup_steps. 0 <= step < steps.
+/// The share, in (0, 1], of the peak learning rate that step `step` of `steps` uses. The first `warmup_steps`
+/// rise in a straight line and never use 0: step k gets (k + 1) / warmup_steps. 0 <= step < steps.
 [[nodiscard]] inline double learning_rate_share(schedule shape, std::ptrdiff_t step, std::ptrdiff_t steps,
                                                 std::ptrdiff_t warmup_steps = 0) {
   if (step < warmup_steps) return static_cast<double>(step + 1) / static_cast<double>(warmup_steps);
@@ -44,8 +44,8 @@ void check_run(const Options& o, std::string_view who) {
   require(o.steps >= 0, "recllm: ", who, ": steps = ", o.steps, "; expected 0 or more");
   require(o.first_step >= 0, "recllm: ", who, ": first_step = ", o.first_step, "; expected 0 or more");
   require(o.warmup_steps >= 0, "recllm: ", who, ": warmup_steps = ", o.warmup_steps, "; expected 0 or more");
-  require(o.learning_rate > 0.0 && std::isfinite(o.learning_rate), "recllm: ", who, ": learning_rate = ",
-          o.learning_rate, "; expected a positive number");
+  require(o.learning_rate > 0.0 && std::isfinite(o.learning_rate), "recllm: ", who,
+          ": learning_rate = ", o.learning_rate, "; expected a positive number");
   require(o.max_grad_norm >= 0.0, "recllm: ", who, ": max_grad_norm = ", o.max_grad_norm,
           "; expected a positive number, or 0 for no clipping");
 }

@@ -12,12 +12,13 @@
 
 namespace recllm {
 
-/// Steps first, first + 1, ..., last - 1. Reading an element runs its step, once; `break` leaves the rest undone and
-/// `++` never starts the next step. An element that is passed over unread is run then, so that dropping elements
-/// does not drop training. A step that throws stays the current one. An input range and a view; moving it keeps its
-/// iterators valid.
+/// Steps first, first + 1, ..., last - 1. Reading an element runs its step, once; `break` leaves the rest
+/// undone and
+/// `++` never starts the next step. An element that is passed over unread is run then, so that dropping
+/// elements does not drop training. A step that throws stays the current one. An input range; moving it keeps
+/// its iterators valid.
 template <class Metrics>
-class step_range : public std::ranges::view_base {
+class step_range {
   struct state {
     std::function<Metrics(std::ptrdiff_t)> run;
     std::ptrdiff_t current, last;
@@ -70,6 +71,7 @@ class step_range : public std::ranges::view_base {
   std::unique_ptr<state> state_;
 };
 
-static_assert(std::ranges::input_range<step_range<int>> && std::ranges::view<step_range<int>>);
+static_assert(std::ranges::input_range<step_range<int>>);
+static_assert(std::ranges::viewable_range<step_range<int>> && std::ranges::viewable_range<step_range<int>&>);
 
 }  // namespace recllm

@@ -1,0 +1,54 @@
+// What a checkpoint says beside the weights: how far the run was, and under which settings.
+#pragma once
+
+#include <cstddef>
+#include <fstream>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include <recllm/core/check.hpp>
+#include <recllm/train/checkpoint.hpp>
+
+#include "movies.hpp"
+
+namespace movielens {
+
+/// The phase ("sft" or "grpo") and the steps done in it.
+struct run_state {
+  std::string phase = "sft";
+  std::ptrdiff_t steps = 0;
+};
+
+/// The settings that a resumed run must share with the interrupted one.
+inline nlohmann::ordered_json settings_of(const run_options& o) {
+  return {{"seed", o.seed},
+          {"sft_steps", o.sft_steps},
+          {"grpo_steps", o.grpo_steps},
+          {"group_size", o.group_size},
+          {"learning_rate", o.learning_rate},
+          {"kl_coef", o.kl_coef},
+          {"clip", o.clip.value_or(0.0)},
+          {"diversity", o.diversity},
+          {"novelty", o.novelty}};
+}
+
+inline void write_state(const std::filesystem::path& folder, const run_state& state, const run_options& o) {
+  const nlohmann::ordered_json json{{"phase", state.phase}, {"steps", state.steps}, {"settings", settings_of(o)}};
+  write_file_atomically(folder / "state.json", json.dump(2) + "\n");
+}
+
+/// The state of the last checkpoint. Throws where there is none, or where a setting differs.
+inline run_state read_state(const checkpoints& saved, const run_options& o) {
+  const auto last = saved.latest();
+  require(last.has_value(), "--resume: there is no checkpoint in ", o.output.string(), "; start without --resume");
+  std::ifstream in(last->path / "state.json");
+  const nlohmann::ordered_json json = nlohmann::ordered_json::parse(in, nullptr, false);
+  require(json.is_object() && json.contains("phase") && json.contains("steps") && json.contains("settings"), "--resume: ", (last->path / "state.json").string(), " is not a run's state");
+  for (const auto& [name, value] : settings_of(o).items())
+    require(json["settings"].value(name, nlohmann::ordered_json()) == value, "--resume: the run had ", name, " = ",
+            json["settings"].value(name, nlohmann::ordered_json()).dump(), ", this command has ", value.dump());
+  return {json["phase"].get<std::string>(), json["steps"].get<std::ptrdiff_t>()};
+}
+
+}  // namespace movielens

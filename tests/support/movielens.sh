@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# The main example on a small made-up data set: same seed, same files; stopped and resumed, same files; bad input, one
+# clear sentence. Usage: movielens.sh PROGRAM
+set -euo pipefail
+program=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+
+mkdir "$work/data"
+awk -v folder="$work/data" 'BEGIN {
+  split("Action Comedy Drama Horror", genre, " ")
+  print "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq" > folder "/x.item"
+  for (i = 1; i <= 60; ++i) print i "\tFilm Number " i ", The\t" 1930 + i "\t" genre[1 + i % 4] " " genre[1 + i % 3] > folder "/x.item"
+  print "user_id:token\tage:token\tgender:token\toccupation:token" > folder "/x.user"
+  print "user_id:token\titem_id:token\trating:float\ttimestamp:float" > folder "/x.inter"
+  for (u = 1; u <= 40; ++u) {
+    print u "\t" 15 + u "\t" (u % 2 ? "M" : "F") "\twriter" > folder "/x.user"
+    for (k = 0; k < 30; ++k) print u "\t" 1 + (u * 7 + k * 11) % 60 "\t" 1 + (u + k * k) % 5 "\t" 1000 + k > folder "/x.inter"
+  }
+}'
+
+run() {  # output folder, more arguments
+  local output=$1
+  shift
+  "$program" --data "$work/data" --output "$output" --seed 3 --sft-steps 12 --grpo-steps 4 --group-size 4 "$@"
+}
+
+same() {  # as the first run: weights, and metrics but for times
+  cmp "$work/one/model/model.safetensors" "$1/model/model.safetensors" || fail "$1: other weights"
+  diff <(sed 's/,"step_time":[^,}]*//' "$work/one/metrics.jsonl") <(sed 's/,"step_time":[^,}]*//' "$1/metrics.jsonl") ||
+    fail "$1: other metrics"
+}
+
+run "$work/one" >"$work/one.log" 2>&1 || fail "the run: $(cat "$work/one.log")"
+grep -q "SFT + GRPO" "$work/one.log" || fail "no table: $(cat "$work/one.log")"
+for file in model/config.json model/tokenizer.json report.html; do [[ -s $work/one/$file ]] || fail "no $file"; done
+
+run "$work/again" &>/dev/null
+same "$work/again"
+
+# Stopped once in each phase, as soon as its first step is logged.
+stop_after() {  # a phase, more arguments
+  local phase=$1 status=0
+  shift
+  run "$work/stopped" "$@" &>"$work/stopped.log" &
+  local pid=$!
+  until grep -qs "\"phase\":\"$phase\"" "$work/stopped/metrics.jsonl" || ! kill -0 $pid 2>/dev/null; do :; done
+  kill -TERM $pid 2>/dev/null || true
+  wait $pid || status=$?
+  [[ $status == 130 || $status == 0 ]] || fail "stopped in $phase: exit $status: $(cat "$work/stopped.log")"
+}
+stop_after sft
+stop_after grpo --resume
+run "$work/stopped" --resume &>"$work/resumed.log" || fail "resume: $(cat "$work/resumed.log")"
+same "$work/stopped"
+
+refused() {  # a sentence, then the arguments
+  local sentence=$1 said
+  shift
+  if said=$("$program" "$@" 2>&1); then fail "not refused: $*"; fi
+  grep -qF -- "$sentence" <<<"$said" || fail "$*: expected \"$sentence\", got: $said"
+}
+refused "seed = 3" --data "$work/data" --output "$work/one" --seed 4 --sft-steps 12 --grpo-steps 4 --group-size 4 --resume
+refused "there is no checkpoint" --data "$work/data" --output "$work/none" --resume
+refused "/nowhere" --data /nowhere
+refused "cannot write into the folder" --data "$work/data" --output /dev/null/x
+refused "--sft-steps" --data "$work/data" --sft-steps 0
+printf 'user_id:token\titem_id:token\trating:float\ttimestamp:float\n1\t2\tgood\t5\n' >"$work/data/x.inter"
+refused "x.inter" --data "$work/data" --output "$work/none"
+head -1 "$work/data/x.user" >"$work/data/y"; mv "$work/data/y" "$work/data/x.user"
+refused "x.user" --data "$work/data" --output "$work/none"
