@@ -1,5 +1,5 @@
 // Trains a language-model recommender on MovieLens from scratch: supervised fine-tuning, then GRPO with reasons before
-// the list, after RecLLM-R1 (arXiv 2505.19277). Prints a table and three users' lists and writes report.html.
+// the list, after RecLLM-R1 (arXiv 2506.19235). Prints a table and three users' lists and writes report.html.
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -74,11 +74,11 @@ int main(int argc, char** argv) try {
       continue;
     }
     for (std::size_t i = 0; i < events.size() / 3; ++i) {
-      movie_prompt asked = ask(4 + draw.below(events.size() - 4), draw.uniform() < 0.25);
+      movie_prompt asked = ask(4 + draw.below(events.size() - 4), draw.uniform() < 0.5);
       if (!asked.next_items.empty()) lessons.push_back(story.lesson(asked));
     }
     for (std::size_t i = 0; i < 4; ++i) {
-      movie_prompt asked = ask(4 + draw.below(events.size() - 4), i % 2 == 0);
+      movie_prompt asked = ask(4 + draw.below(events.size() - 4), i % 4 != 0);
       if (asked.next_items.size() == list_length) practice.push_back(std::move(asked));
     }
   }
@@ -96,7 +96,8 @@ int main(int argc, char** argv) try {
                rng.split(1'000'000)),
       {.decode = [&](lm::token_ids tokens) { return story.answer(std::move(tokens)); },
        .sampling = {.max_new_tokens = 32, .end_tokens = {story.token("<|im_end|>")}},
-       .optimizer = {.beta2 = 0.98, .weight_decay = 0.05}});
+       .optimizer = {.beta2 = 0.98, .weight_decay = 0.05},
+       .dropout = 0.1});
 
   popularity popular(data.items.size());
   popular.fit(training_sequences(data, split));
@@ -178,6 +179,7 @@ int main(int argc, char** argv) try {
   reference.load(o.output / "sft");
   if (at.steps == 0) {
     policy.reset_optimizer({.weight_decay = 0.0});
+    policy.set_dropout(0.0);
     log.write({{"phase", "grpo_eval"}, {"step", 0}, {"ndcg@10", validate()}, {"reward", reward_of(policy)}});
   }
   {

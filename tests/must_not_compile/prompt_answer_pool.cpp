@@ -1,5 +1,4 @@
-// expect: recllm: parse_answer: the pool must be a map from std::string to an item number, a
-// recllm::title_pool, or callable as  std::optional<std::size_t>(std::string_view) expect: required from here
+// expect: recllm: parse_answer: the pool must be a map from std::string to an item number,
 #include <recllm/text/answer.hpp>
 
 using namespace recllm;

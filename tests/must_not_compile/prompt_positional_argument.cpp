@@ -1,5 +1,4 @@
 // expect: recllm: prompt_template: pass each argument by its name, as in "count"_a = 5
-// expect: required from here
 #include <recllm/text/prompt_template.hpp>
 
 using namespace recllm;

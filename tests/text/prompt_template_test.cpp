@@ -2,7 +2,7 @@
 
 #include <array>
 #include <cstdint>
-#include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <list>
@@ -16,6 +16,7 @@
 #include <recllm/core/random.hpp>
 
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace recllm;
 
@@ -185,7 +186,8 @@ TEST_CASE("arguments that do not fit a run-time text are named") {
 }
 
 TEST_CASE("a template is read from a file") {
-  const std::string path = "recllm_prompt_template_test.txt";
+  const temporary_folder here;
+  const std::string path = (here.path / "prompt.txt").string();
   std::ofstream(path) << "Recommend {count}.\n";
   CHECK(runtime_template::load(path)("count"_a = 2) == "Recommend 2.\n");
   const std::string large(10'000, 'x');
@@ -195,7 +197,7 @@ TEST_CASE("a template is read from a file") {
   CHECK(error_of([&] { (void)runtime_template::load(path); }) ==
         "recllm: runtime_template: " + path +
             ":2:3: the { of '{count' has no } before the next { or the end; write {{ for a brace itself");
-  std::remove(path.c_str());
+  std::filesystem::remove(path);
   CHECK(error_of([&] { (void)runtime_template::load(path); }) ==
         "recllm: runtime_template: cannot read '" + path + "'; is it a file that is there and readable?");
   CHECK(error_of([&] { (void)runtime_template::load("."); }) ==

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -12,25 +11,11 @@
 #include <recllm/core/random.hpp>
 
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 using namespace recllm;
 
 namespace {
-
-/// An empty folder that goes with the test.
-struct scratch {
-  std::filesystem::path folder = "recllm_tokenizer_test";
-  scratch() {
-    std::filesystem::remove_all(folder);
-    std::filesystem::create_directory(folder);
-  }
-  ~scratch() { std::filesystem::remove_all(folder); }
-};
-
-std::string content(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 word_level_tokenizer films() {
   return word_level_tokenizer::build(
@@ -48,8 +33,8 @@ std::string file_with(const std::string& vocab, const std::string& added = "[]",
 
 /// What loading this file says, without the part that every message begins with.
 std::string load_error(const std::string& json) {
-  const scratch here;
-  const std::filesystem::path path = here.folder / "tokenizer.json";
+  const temporary_folder here;
+  const std::filesystem::path path = here.path / "tokenizer.json";
   std::ofstream(path) << json;
   try {
     (void)word_level_tokenizer::load(path);
@@ -64,8 +49,8 @@ std::string load_error(const std::string& json) {
 }  // namespace
 
 TEST_CASE("ids and text are those of Hugging Face's tokenizers 0.23.3 on the saved file") {
-  const scratch here;
-  films().save(here.folder / "tokenizer.json");
+  const temporary_folder here;
+  films().save(here.path / "tokenizer.json");
   struct fixture {
     std::string text;
     std::vector<int> ids;
@@ -94,8 +79,8 @@ TEST_CASE("ids and text are those of Hugging Face's tokenizers 0.23.3 on the sav
                                        "<unk> \"it's\" \\",
                                        "\"it's\" \\"},
                                       {"", {}, "", ""}};
-  for (const word_level_tokenizer& t : {films(), word_level_tokenizer::load(here.folder / "tokenizer.json"),
-                                        word_level_tokenizer::load(here.folder)})
+  for (const word_level_tokenizer& t : {films(), word_level_tokenizer::load(here.path / "tokenizer.json"),
+                                        word_level_tokenizer::load(here.path)})
     for (const fixture& f : fixtures) {
       CAPTURE(f.text);
       CHECK(t.encode(f.text) == f.ids);
@@ -105,8 +90,8 @@ TEST_CASE("ids and text are those of Hugging Face's tokenizers 0.23.3 on the sav
 }
 
 TEST_CASE("a file written by Hugging Face's tokenizers 0.23.3 is read with the same ids") {
-  const scratch here;
-  const std::filesystem::path path = here.folder / "hf.json";
+  const temporary_folder here;
+  const std::filesystem::path path = here.path / "hf.json";
   std::ofstream(path)
       << R"({"version":"1.0","truncation":null,"padding":null,"added_tokens":[)"
       << R"({"id":2,"content":"film","single_word":false,"lstrip":false,"rstrip":false,"normalized":true,"special":false},)"
@@ -161,9 +146,9 @@ TEST_CASE("text of random words comes back with single spaces, also through a fi
     words.push_back(word);
   }
   const word_level_tokenizer built = word_level_tokenizer::build(words, {"<|x|>", "<think>"});
-  const scratch here;
-  built.save(here.folder / "tokenizer.json");
-  const word_level_tokenizer loaded = word_level_tokenizer::load(here.folder);
+  const temporary_folder here;
+  built.save(here.path / "tokenizer.json");
+  const word_level_tokenizer loaded = word_level_tokenizer::load(here.path);
   REQUIRE(loaded.vocab_size() == 303);
   const std::vector<std::string> gaps{" ", "  ", "\n", "\t", "\r\n", "\u00a0", "\u2003", "\u3000"};
   for (int round = 0; round < 300; ++round) {
@@ -233,11 +218,11 @@ TEST_CASE("a negative id is an error") {
 }
 
 TEST_CASE("a save that fails leaves the old file whole") {
-  const scratch here;
-  const std::filesystem::path path = here.folder / "tokenizer.json",
-                              partial = here.folder / "tokenizer.json.partial";
+  const temporary_folder here;
+  const std::filesystem::path path = here.path / "tokenizer.json",
+                              partial = here.path / "tokenizer.json.partial";
   films().save(path);
-  const std::string old = content(path);
+  const std::string old = read_file(path);
   CHECK_FALSE(std::filesystem::exists(partial));
   if (std::filesystem::exists("/dev/full")) {  // a disk without space
     std::filesystem::create_symlink("/dev/full", partial);
@@ -247,10 +232,9 @@ TEST_CASE("a save that fails leaves the old file whole") {
     CHECK_THROWS_WITH(word_level_tokenizer::build({}, {}).save(path),
                       "recllm: word_level_tokenizer::save: cannot write \"" + path.string() +
                           "\": No space left on device; what was there before is unchanged");
-    CHECK(content(path) == old);
+    CHECK(read_file(path) == old);
   }
-  const std::filesystem::path nowhere = here.folder / "none" / "tokenizer.json",
-                              folder = here.folder / "folder";
+  const std::filesystem::path nowhere = here.path / "none" / "tokenizer.json", folder = here.path / "folder";
   CHECK_THROWS_WITH(films().save(nowhere),
                     "recllm: word_level_tokenizer::save: cannot write \"" + nowhere.string() +
                         "\": No such file or directory; what was there before is unchanged");
@@ -258,7 +242,7 @@ TEST_CASE("a save that fails leaves the old file whole") {
   CHECK_THROWS_WITH(films().save(folder), "recllm: word_level_tokenizer::save: cannot write \"" +
                                               folder.string() +
                                               "\": Is a directory; what was there before is unchanged");
-  CHECK_FALSE(std::filesystem::exists(here.folder / "folder.partial"));
+  CHECK_FALSE(std::filesystem::exists(here.path / "folder.partial"));
 }
 
 TEST_CASE("a file that cannot be used is named with its field") {
@@ -285,8 +269,8 @@ TEST_CASE("a file that cannot be used is named with its field") {
 }
 
 TEST_CASE("a faulty vocabulary is named with its field") {
-  CHECK(load_error(file_with("null")) == "model.vocab is missing; expected an object of words and their ids");
-  CHECK(load_error(file_with("[1]")) == "model.vocab is array; expected an object of words and their ids");
+  CHECK(load_error(file_with("null")) == "model.vocab is missing; expected an object of words and ids");
+  CHECK(load_error(file_with("[1]")) == "model.vocab is array; expected an object of words and ids");
   CHECK(load_error(file_with(R"({"?": 0, "a": 1, "b": 1})")) ==
         "model.vocab: the id 1 is given to 'a' and to 'b'");
   CHECK(load_error(file_with(R"({"?": 0, "a": 2})")) ==

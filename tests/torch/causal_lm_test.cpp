@@ -228,6 +228,23 @@ TEST_CASE("a gradient that is not finite stops the step before the weights chang
   }
 }
 
+TEST_CASE("dropout acts on traces only, the same at the same step", "[causal_lm]") {
+  policy p = make_policy(10);
+  const auto r = p.sample(prompts, 2, random_stream(2));
+  const auto traced = [&] { return p.trace(r, {0, r.rows()}).log_probs(); };
+  const token_matrix<float> plain = traced();
+  p.set_dropout(0.3);
+  const token_matrix<float> dropped = traced();
+  CHECK((dropped - plain).abs().maxCoeff() > 1e-3f);
+  CHECK((dropped == traced()).all());
+  CHECK((p.log_probs(r, {0, r.rows()}) == plain).all());
+  auto trace = p.trace(r, {0, r.rows()});
+  trace.backward(r.mask);
+  p.step({.learning_rate = 1e-12});
+  CHECK((dropped - traced()).abs().maxCoeff() > 1e-3f);
+  CHECK_THROWS_WITH(p.set_dropout(1.0), Catch::Contains("dropout = 1"));
+}
+
 TEST_CASE("impossible settings are refused", "[causal_lm]") {
   CHECK_THROWS_WITH(make_policy(1, {.max_new_tokens = 1, .temperature = 0.0, .end_tokens = {}}),
                     Catch::Contains("temperature = 0"));

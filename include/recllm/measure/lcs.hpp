@@ -4,7 +4,7 @@
 //   position_weighted_lcs = value / sum_{i=1}^{min(|p|,|t|)} w(i)
 //
 // A common subsequence takes pairs (i, j), strictly increasing in both, with p_i = t_j. The reward of
-// RecLLM-R1, arXiv 2505.19277, section 4.2; recurrence of Wagner and Fischer, JACM 21 (1974). O(|p| |t|)
+// RecLLM-R1, arXiv 2506.19235, section 4.2; recurrence of Wagner and Fischer, JACM 21 (1974). O(|p| |t|)
 // time, O(|t|) memory.
 #pragma once
 

@@ -53,6 +53,9 @@ class adamw {
     return norm;
   }
 
+  /// Steps done so far.
+  [[nodiscard]] std::int64_t steps() const { return steps_; }
+
   /// The state as tensors, for a checkpoint.
   [[nodiscard]] tensor_map state() const {
     tensor_map all;

@@ -101,11 +101,14 @@ class causal_lm {
   using completion_type = Completion;
   using rollouts_type = token_rollouts<Completion>;
 
-  /// `decode` turns sampled tokens into what rewards see; `sampling.temperature` > 0 is also the scores'.
+  /// `decode` turns sampled tokens into what rewards see; `sampling.temperature` > 0 is also the scores'. `dropout` in
+  /// [0, 1) is for supervised training: it acts in trace(), not in sample() or log_probs(), so turn it off
+  /// (set_dropout) where the two are compared, or the divergence measures its noise.
   struct options {
     std::function<Completion(token_ids)> decode;
-    generation_options sampling;
-    adamw_options optimizer;
+    generation_options sampling = {};
+    adamw_options optimizer = {};
+    double dropout = 0.0;
   };
 
   causal_lm(qwen model, options settings)
@@ -114,6 +117,7 @@ class causal_lm {
             "recllm: causal_lm: sampling.temperature = ", options_.sampling.temperature,
             ", expected a positive number: log-probs are taken at it");
     require(static_cast<bool>(options_.decode), "recllm: causal_lm: options.decode is missing");
+    set_dropout(options_.dropout);
   }
 
   causal_lm(const causal_lm& other)
@@ -176,11 +180,54 @@ class causal_lm {
   /// count x T log-probs, nats, at the sampling temperature.
   [[nodiscard]] token_matrix<float> log_probs(const rollouts_type& r, row_block rows) const {
     const at::NoGradGuard no_grad;
-    return trace(r, rows).log_probs();
+    return forward(r, rows, 0.0).log_probs();
   }
 
-  /// A forward pass that keeps its graph. Neighbouring rows of one prompt share its computation.
+  /// A forward pass that keeps its graph. Neighbouring rows of one prompt share its computation. Dropout's mask depends
+  /// on the number of optimizer steps and on rows.first only.
   [[nodiscard]] token_trace trace(const rollouts_type& r, row_block rows) const {
+    return forward(r, rows, options_.dropout);
+  }
+
+  /// One AdamW step.
+  double step(const update& how) { return optimizer_.step(model_.weights(), how); }
+
+  /// Forgets the gathered gradient: a step that fails midway leaves none behind.
+  void clear_gradient() { detail::clear_gradients(model_.weights()); }
+
+  /// Writes the model's folder and the optimizer's state beside it.
+  void save(const std::filesystem::path& folder) const {
+    model_.save(folder);
+    write_safetensors(folder / "optimizer.safetensors", optimizer_.state());
+  }
+
+  /// Takes up what save() wrote: weights and optimizer state. Throws where a file is missing or does not fit.
+  void load(const std::filesystem::path& folder) {
+    qwen model(folder, model_.device());
+    optimizer_.load_state(read_safetensors(folder / "optimizer.safetensors"), model.weights());
+    model_ = std::move(model);
+  }
+
+  /// Throws std::invalid_argument unless 0 <= probability < 1.
+  void set_dropout(double probability) {
+    require(probability >= 0.0 && probability < 1.0, "recllm: causal_lm: dropout = ", probability,
+            ", expected 0 or more, less than 1");
+    options_.dropout = probability;
+  }
+
+  /// A fresh optimizer, for the next phase of training.
+  void reset_optimizer(adamw_options settings) {
+    options_.optimizer = settings;
+    optimizer_ = adamw(settings);
+  }
+
+ private:
+  static tensor_map clone(tensor_map tensors) {
+    for (auto& [name, tensor] : tensors) tensor = tensor.clone();
+    return tensors;
+  }
+
+  [[nodiscard]] token_trace forward(const rollouts_type& r, row_block rows, double dropout) const {
     std::vector<prompt_group> groups;
     std::vector<std::int64_t> prompt_end;  // of each row: place of its prompt's last token
     std::int64_t place = 0;
@@ -218,41 +265,17 @@ class causal_lm {
         places.emplace_back(i, column);
       }
     }
-    const at::Tensor hidden =
-        model_.hidden(batch).index_select(0, torch::tensor(sources, at::kLong).to(model_.device()));
+    at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(
+        random_stream(static_cast<std::uint64_t>(optimizer_.steps())).split(static_cast<std::uint64_t>(rows.first)).bits());
+    const auto drop = [&](const at::Tensor& x) {
+      if (dropout == 0.0) return x;
+      const at::Tensor kept = at::empty(x.sizes(), at::kFloat).bernoulli_(1.0 - dropout, generator);
+      return x * kept.div_(1.0 - dropout).to(x.options());
+    };
+    const at::Tensor hidden = model_.hidden(batch, drop)
+                                  .index_select(0, torch::tensor(sources, at::kLong).to(model_.device()));
     return token_trace(model_, hidden, torch::tensor(targets, at::kLong).to(model_.device()),
                        options_.sampling.temperature, std::move(places), rows.count, r.mask.cols());
-  }
-
-  /// One AdamW step.
-  double step(const update& how) { return optimizer_.step(model_.weights(), how); }
-
-  /// Forgets the gathered gradient: a step that fails midway leaves none behind.
-  void clear_gradient() { detail::clear_gradients(model_.weights()); }
-
-  /// Writes the model's folder and the optimizer's state beside it.
-  void save(const std::filesystem::path& folder) const {
-    model_.save(folder);
-    write_safetensors(folder / "optimizer.safetensors", optimizer_.state());
-  }
-
-  /// Takes up what save() wrote: weights and optimizer state. Throws where a file is missing or does not fit.
-  void load(const std::filesystem::path& folder) {
-    qwen model(folder, model_.device());
-    optimizer_.load_state(read_safetensors(folder / "optimizer.safetensors"), model.weights());
-    model_ = std::move(model);
-  }
-
-  /// A fresh optimizer, for the next phase of training.
-  void reset_optimizer(adamw_options settings) {
-    options_.optimizer = settings;
-    optimizer_ = adamw(settings);
-  }
-
- private:
-  static tensor_map clone(tensor_map tensors) {
-    for (auto& [name, tensor] : tensors) tensor = tensor.clone();
-    return tensors;
   }
 
   /// mask 1 on every token, log_probs 0.

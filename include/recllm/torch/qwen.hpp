@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -209,13 +210,14 @@ class qwen {
   /// `attend(layer, q, k, v)` maps N x heads x head_dim, N x kv_heads x head_dim (twice) to N x heads x
   /// head_dim: the caller decides which token sees which, so training, prefill and cached decoding share
   /// these lines.
-  template <class Attend>
-  [[nodiscard]] at::Tensor hidden(const at::Tensor& tokens, const at::Tensor& positions,
-                                  Attend&& attend) const {
+  /// `drop(x)` is applied to what enters the residual stream: the embeddings and each layer's two outputs.
+  template <class Attend, class Drop = std::identity>
+  [[nodiscard]] at::Tensor hidden(const at::Tensor& tokens, const at::Tensor& positions, Attend&& attend,
+                                  Drop&& drop = {}) const {
     const std::int64_t n = tokens.numel();
     const std::int64_t size = config_.head_size();
     const auto [cosine, sine] = rotation(positions);
-    at::Tensor x = at::embedding(embedding(), tokens);
+    at::Tensor x = drop(at::embedding(embedding(), tokens));
     for (std::int64_t i = 0; i < config_.num_hidden_layers; ++i) {
       const std::string prefix = "model.layers." + std::to_string(i) + ".";
       const auto weight = [&](const std::string& name) { return weights_.at(prefix + name); };
@@ -230,22 +232,25 @@ class qwen {
       const at::Tensor k = project(y, "k_proj", config_.num_key_value_heads);
       const at::Tensor v = project(y, "v_proj", config_.num_key_value_heads);
       const at::Tensor mixed = attend(i, rotate(q, cosine, sine), rotate(k, cosine, sine), v);
-      x = x + at::linear(mixed.reshape({n, config_.num_attention_heads * size}),
-                         weight("self_attn.o_proj.weight"));
+      x = x + drop(at::linear(mixed.reshape({n, config_.num_attention_heads * size}),
+                              weight("self_attn.o_proj.weight")));
       const at::Tensor z = norm(x, weight("post_attention_layernorm.weight"));
       const at::Tensor gate = at::silu(at::linear(z, weight("mlp.gate_proj.weight")));
-      x = x + at::linear(gate * at::linear(z, weight("mlp.up_proj.weight")), weight("mlp.down_proj.weight"));
+      x = x + drop(at::linear(gate * at::linear(z, weight("mlp.up_proj.weight")), weight("mlp.down_proj.weight")));
     }
     return norm(x, weights_.at("model.norm.weight"));
   }
 
   /// The same for a packed batch: each group's prompt is computed once, its completions see it and
   /// themselves.
-  [[nodiscard]] at::Tensor hidden(const packed_batch& batch) const {
-    return hidden(batch.tokens, batch.positions,
-                  [&](std::int64_t, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-                    return attend(batch, q, k, v);
-                  });
+  template <class Drop = std::identity>
+  [[nodiscard]] at::Tensor hidden(const packed_batch& batch, Drop&& drop = {}) const {
+    return hidden(
+        batch.tokens, batch.positions,
+        [&](std::int64_t, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+          return attend(batch, q, k, v);
+        },
+        drop);
   }
 
   /// Attention within each group of a packed batch: N x heads x head_dim.

@@ -4,6 +4,7 @@
 
 #pragma push_macro("CHECK")
 #pragma push_macro("LOG")
+#include <ATen/CPUGeneratorImpl.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/types.h>
 #undef CHECK

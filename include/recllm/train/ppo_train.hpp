@@ -51,9 +51,8 @@ concept Critic = Updatable<C> && requires(C& c, const Rollouts& r, row_block row
 
 /// Settings of train_ppo().
 struct ppo_train_options {
-  std::ptrdiff_t steps = 100;  ///< of the whole run; >= 0
-  std::ptrdiff_t first_step =
-      0;  ///< where to go on: steps first_step, ..., steps - 1 run, as if never interrupted
+  std::ptrdiff_t steps = 100;        ///< of the whole run; >= 0
+  std::ptrdiff_t first_step = 0;     ///< steps first_step, ..., steps - 1 run, as if never interrupted
   std::size_t prompts_per_step = 0;  ///< 0 = all of them
   std::size_t group_size = 1;        ///< completions a prompt, > 0
   std::size_t inner_epochs =

@@ -46,8 +46,8 @@ template <class Goal, class Rollouts, class Prompt>
     const double reward = reward::evaluate(goal, prompts[asked], r.completions[row], note);
     if (!std::isfinite(reward))
       throw non_finite_error(message("recllm: ", who, ": step ", m.step, ": the reward of prompt ",
-                                     numbers[asked], ", rollout ", row % group_size, " is ",
-                                     printable(reward), culprits, "; the weights are unchanged"));
+                                     numbers.empty() ? asked : numbers[asked], ", rollout ", row % group_size,
+                                     " is ", printable(reward), culprits, "; the weights are unchanged"));
     rewards(static_cast<Eigen::Index>(row)) = reward;
   }
   for (std::size_t i = 0; i < counts.size(); ++i) m.reward_terms[i].second /= counts[i];

@@ -1,7 +1,7 @@
 // train(): policy optimisation by groups (GRPO and its kin) as a lazy range of steps. group_step() is the
 // algorithm.
 //
-// Source: Shao et al., DeepSeekMath, arXiv 2402.03300, Algorithm 1; the paper RecLLM-R1, arXiv 2505.19277,
+// Source: Shao et al., DeepSeekMath, arXiv 2402.03300, Algorithm 1; the paper RecLLM-R1, arXiv 2506.19235,
 // section 3.3.
 #pragma once
 
@@ -31,9 +31,8 @@ namespace recllm {
 
 /// Settings of train().
 struct train_options {
-  std::ptrdiff_t steps = 100;  ///< of the whole run; >= 0
-  std::ptrdiff_t first_step =
-      0;  ///< where to go on: steps first_step, ..., steps - 1 run, as if never interrupted
+  std::ptrdiff_t steps = 100;        ///< of the whole run; >= 0
+  std::ptrdiff_t first_step = 0;     ///< steps first_step, ..., steps - 1 run, as if never interrupted
   std::size_t prompts_per_step = 0;  ///< 0 = all of them
   std::size_t group_size = 8;        ///< completions a prompt, > 0; groups of one have nothing to compare
   std::size_t inner_epochs = 1;      ///< optimizer steps on the same completions, > 0
@@ -50,7 +49,7 @@ template <class Prompt>
 struct step_input {
   std::ptrdiff_t step = 0;
   std::vector<Prompt> prompts;       ///< P
-  std::vector<std::size_t> numbers;  ///< P: the prompts' own numbers, for messages
+  std::vector<std::size_t> numbers;  ///< P, or empty: the prompts' own numbers, for messages
   random_stream rng{0};
   double learning_rate = 1e-3;
 };
