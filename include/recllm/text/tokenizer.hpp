@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <bitset>
-#include <cerrno>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -20,13 +19,13 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include <recllm/core/atomic_file.hpp>
 #include <recllm/core/check.hpp>
 
 namespace recllm {
@@ -117,27 +116,6 @@ class token_finder {
   std::set<std::size_t, std::greater<>> lengths_;
   std::bitset<256> starts_;
 };
-
-/// Replaces the file by `bytes`, or leaves it as it was and throws std::runtime_error with the system's
-/// reason.
-inline void replace_file(const std::filesystem::path& path, const std::string& bytes) {
-  std::filesystem::path partial = path;
-  partial += ".partial";
-  errno = 0;
-  std::ofstream out(partial, std::ios::binary | std::ios::trunc);
-  out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  out.close();
-  std::error_code problem;
-  if (!out)
-    problem = std::error_code(errno == 0 ? EIO : errno, std::generic_category());
-  else
-    std::filesystem::rename(partial, path, problem);
-  if (!problem) return;
-  std::error_code ignored;
-  std::filesystem::remove(partial, ignored);
-  throw std::runtime_error(message("recllm: word_level_tokenizer::save: cannot write ", path, ": ",
-                                   problem.message(), "; what was there before is unchanged"));
-}
 
 }  // namespace detail
 
@@ -240,7 +218,7 @@ class word_level_tokenizer {
                ", \"normalized\": " + (token.normalized ? "true" : "false") +
                ", \"special\": " + (token.special ? "true}" : "false}");
     }
-    detail::replace_file(path, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n" +
+    write_file_atomically(path, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n" +
                                    ("  \"added_tokens\": [" + added) + "\n  ],\n" +
                                    R"(  "normalizer": null,
   "pre_tokenizer": {"type": "WhitespaceSplit"},

@@ -19,12 +19,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include <recllm/core/atomic_file.hpp>
 #include <recllm/core/check.hpp>
 #include <recllm/core/random.hpp>
 #include <recllm/torch/packed.hpp>
 #include <recllm/torch/safetensors.hpp>
 #include <recllm/torch/torch.hpp>
-#include <recllm/train/checkpoint.hpp>
 
 namespace recllm::torch_bridge {
 

@@ -14,9 +14,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <recllm/core/atomic_file.hpp>
 #include <recllm/core/check.hpp>
 #include <recllm/torch/torch.hpp>
-#include <recllm/train/checkpoint.hpp>
 
 namespace recllm::torch_bridge {
 
