@@ -45,7 +45,8 @@ inline run_state read_state(const checkpoints& saved, const run_options& o) {
   std::ifstream in(last->path / "state.json");
   const nlohmann::ordered_json json = nlohmann::ordered_json::parse(in, nullptr, false);
   require(json.is_object() && json.contains("phase") && json.contains("steps") && json.contains("settings"), "--resume: ", (last->path / "state.json").string(), " is not a run's state");
-  for (const auto& [name, value] : settings_of(o).items())
+  const nlohmann::ordered_json wanted = settings_of(o);
+  for (const auto& [name, value] : wanted.items())
     require(json["settings"].value(name, nlohmann::ordered_json()) == value, "--resume: the run had ", name, " = ",
             json["settings"].value(name, nlohmann::ordered_json()).dump(), ", this command has ", value.dump());
   return {json["phase"].get<std::string>(), json["steps"].get<std::ptrdiff_t>()};

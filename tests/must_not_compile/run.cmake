@@ -1,6 +1,8 @@
 # Passes where the compiler refuses `source` and says each sentence that the file's first lines expect:
 #   // expect: a sentence of the error,
 #   // which may go on in the next comment line
+cmake_minimum_required(VERSION 3.25)
+
 file(STRINGS ${source} lines)
 set(sentences "")
 foreach(line IN LISTS lines)

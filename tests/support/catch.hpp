@@ -1,9 +1,4 @@
-// Catch2, version 2 (Debian) or 3 (Conan), under one include.
+// Catch2's one include, so that tests name no version.
 #pragma once
 
-#if __has_include(<catch2/catch_all.hpp>)
-#include <catch2/catch_all.hpp>
-using Catch::Approx;
-#else
 #include <catch2/catch.hpp>
-#endif

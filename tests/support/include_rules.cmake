@@ -1,4 +1,5 @@
 # Only torch/torch.hpp includes libtorch, and nothing outside torch/ includes torch/.
+cmake_minimum_required(VERSION 3.25)
 file(GLOB_RECURSE headers RELATIVE ${root} ${root}/*.hpp)
 if(NOT "torch/torch.hpp" IN_LIST headers)
   message(FATAL_ERROR "${root} does not hold recllm's headers")
