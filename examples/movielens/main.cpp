@@ -39,7 +39,7 @@ int main(int argc, char** argv) try {
   app.add_flag("--quick", o.quick, "a first look in two minutes: too short to beat anything");
   app.add_flag("--resume", o.resume, "go on from the last checkpoint in --output");
   app.add_option("--sft-steps", o.sft_steps, "of 32 lessons each")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--grpo-steps", o.grpo_steps, "of 16 prompts each")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--grpo-steps", o.grpo_steps, "of 32 prompts each")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--group-size", o.group_size, "answers a prompt in GRPO")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--learning-rate", o.learning_rate, "of GRPO")->capture_default_str();
   app.add_option("--kl-coef", o.kl_coef, "weight of the divergence from the SFT model")->capture_default_str();
@@ -47,7 +47,7 @@ int main(int argc, char** argv) try {
   app.add_option("--diversity", o.diversity, "weight of the list's diversity of genres in the reward")->capture_default_str();
   app.add_option("--novelty", o.novelty, "weight of the list's novelty in the reward")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
-  if (o.quick) o.sft_steps = 100, o.grpo_steps = 20;
+  if (o.quick) o.sft_steps = 100, o.grpo_steps = 4;
   const std::ptrdiff_t sft_check = std::max<std::ptrdiff_t>(o.sft_steps / 6, 1), grpo_check = std::max<std::ptrdiff_t>(o.grpo_steps / 4, 1);
 
   // Data: strict time order. A user's last liked film is the test, the last but one the validation, and nothing from
@@ -105,9 +105,9 @@ int main(int argc, char** argv) try {
   const auto goal = reward::lcs(&movie_prompt::next_items)                   //
                     + 0.2 * reward::format()                                 //
                     + 0.1 * reward::grounded(&movie_prompt::topics)          //
-                    - 0.5 * reward::out_of_pool(&movie_prompt::pool)         //
-                    - 0.5 * reward::repeats()                                //
-                    - 0.5 * reward::seen(&movie_prompt::seen)                //
+                    - 0.2 * reward::out_of_pool(&movie_prompt::pool)         //
+                    - 0.2 * reward::repeats()                                //
+                    - 0.2 * reward::seen(&movie_prompt::seen)                //
                     - 0.2 * reward::wrong_count(list_length)                 //
                     + o.diversity * reward::diversity([&](std::size_t film) { return std::span(data.items[film].topics); })
                     + o.novelty * reward::novelty([&](std::size_t film) { return shares[film]; });
@@ -185,7 +185,7 @@ int main(int argc, char** argv) try {
   {
     progress bar({.label = "GRPO", .total = static_cast<std::size_t>(o.grpo_steps), .first = static_cast<std::size_t>(at.steps)});
     for (const auto& m : train(policy, grpo{.clip_low = o.clip, .clip_high = o.clip, .kl_coef = o.kl_coef}, goal, practice,
-                               {.steps = o.grpo_steps, .first_step = at.steps, .prompts_per_step = 16, .group_size = o.group_size,
+                               {.steps = o.grpo_steps, .first_step = at.steps, .prompts_per_step = std::min<std::size_t>(32, practice.size()), .group_size = o.group_size,
                                 .learning_rate = o.learning_rate, .schedule = schedule::constant, .seed = o.seed},
                                &reference) |
                              tee(log.with({{"phase", "grpo"}})) | tee(bar) | until(stop)) {

@@ -131,7 +131,7 @@ inline report_section learning_curves() {
   return {.title = "Learning curves",
           .plots = {{.title = "SFT: loss", .y_label = "nats a token", .curves = {{"loss", "training loss", "sft"}}, .smooth = 25},
                     {.title = "Validation: NDCG@10 over SFT", .curves = {{"ndcg@10", "the whole catalogue", "sft_eval"}}},
-                    {.title = "GRPO: reward", .curves = {{"reward", "mean of the rollouts", "grpo"}}, .smooth = 10},
+                    {.title = "GRPO: reward", .curves = {{"reward", "mean of the rollouts", "grpo"}}, .smooth = 5},
                     {.title = "GRPO: components of the reward",
                      .curves = {{"rewards/lcs/mean", "LCS", "grpo"},
                                 {"rewards/format/mean", "format", "grpo"},
@@ -140,15 +140,15 @@ inline report_section learning_curves() {
                                 {"rewards/repeats/mean", "repeats", "grpo"},
                                 {"rewards/seen/mean", "seen", "grpo"},
                                 {"rewards/wrong_count/mean", "wrong count", "grpo"}},
-                     .smooth = 10},
+                     .smooth = 5},
                     {.title = "Held-out users: reward over GRPO", .curves = {{"reward", "mean of samples", "grpo_eval"}}},
                     {.title = "Validation: NDCG@10 over GRPO", .curves = {{"ndcg@10", "the whole catalogue", "grpo_eval"}}},
-                    {.title = "GRPO: KL to the SFT model", .y_label = "nats a token", .curves = {{"kl", "", "grpo"}}, .smooth = 10},
-                    {.title = "GRPO: entropy", .y_label = "nats a token", .curves = {{"entropy", "", "grpo"}}, .smooth = 10},
+                    {.title = "GRPO: KL to the SFT model", .y_label = "nats a token", .curves = {{"kl", "", "grpo"}}, .smooth = 5},
+                    {.title = "GRPO: entropy", .y_label = "nats a token", .curves = {{"entropy", "", "grpo"}}, .smooth = 5},
                     {.title = "GRPO: share of tokens clipped",
                      .caption = "All 0 with the paper's equation, which has no clip range.",
                      .curves = {{"clip_ratio/low_mean", "low", "grpo"}, {"clip_ratio/high_mean", "high", "grpo"}}},
-                    {.title = "GRPO: groups without advantage", .curves = {{"frac_reward_zero_std", "share of groups", "grpo"}}, .smooth = 10}}};
+                    {.title = "GRPO: groups without advantage", .curves = {{"frac_reward_zero_std", "share of groups", "grpo"}}, .smooth = 5}}};
 }
 
 }  // namespace movielens

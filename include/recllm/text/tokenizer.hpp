@@ -255,8 +255,8 @@ class word_level_tokenizer {
     } catch (const json::exception& problem) {
       check(false, "not JSON: ", problem.what());
     }
-    const json& version = field(root, "version");
-    check(version == "1.0", "version is ", version, "; expected \"1.0\"");
+    const json& format_version = field(root, "version");
+    check(format_version == "1.0", "version is ", format_version, "; expected \"1.0\"");
     const json& model = field(root, "model");
     check(field(model, "type") == "WordLevel", "model.type is ", field(model, "type"),
           "; expected \"WordLevel\"");
