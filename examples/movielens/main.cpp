@@ -149,7 +149,7 @@ int main(int argc, char** argv) try {
     });
   };
   if (!o.resume) saved.clear();
-  if (o.resume) policy.load(saved.latest()->path);
+  if (o.resume && at.phase == "sft") policy.load(saved.latest()->path);
   jsonl_log log = o.resume ? jsonl_log(o.output / "metrics.jsonl", resume_at{at.phase, at.steps}) : jsonl_log(o.output / "metrics.jsonl");
   const interrupt_guard interrupt;
   const auto stop = [&] { return interrupt.requested(); };
@@ -177,11 +177,11 @@ int main(int argc, char** argv) try {
   // Phase 2, GRPO (equation 3.3): twelve answers a prompt, compared within their group, held near the SFT model.
   auto reference = policy;
   reference.load(o.output / "sft");
-  if (at.steps == 0) {
-    policy.reset_optimizer({.weight_decay = 0.0});
-    policy.set_dropout(0.0);
+  policy.reset_optimizer({.weight_decay = 0.0});
+  policy.set_dropout(0.0);
+  if (at.steps > 0) policy.load(saved.latest()->path);
+  if (at.steps == 0)
     log.write({{"phase", "grpo_eval"}, {"step", 0}, {"ndcg@10", validate()}, {"reward", reward_of(policy)}});
-  }
   {
     progress bar({.label = "GRPO", .total = static_cast<std::size_t>(o.grpo_steps), .first = static_cast<std::size_t>(at.steps)});
     for (const auto& m : train(policy, grpo{.clip_low = o.clip, .clip_high = o.clip, .kl_coef = o.kl_coef}, goal, practice,

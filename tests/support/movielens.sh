@@ -21,10 +21,10 @@ awk -v folder="$work/data" 'BEGIN {
   }
 }'
 
+settings=(--data "$work/data" --seed 3 --sft-steps 12 --grpo-steps 4 --group-size 4)
+
 run() {  # output folder, more arguments
-  local output=$1
-  shift
-  "$program" --data "$work/data" --output "$output" --seed 3 --sft-steps 12 --grpo-steps 4 --group-size 4 "$@"
+  "$program" "${settings[@]}" --output "$@"
 }
 
 same() {  # as the first run: weights, and metrics but for times
@@ -44,7 +44,7 @@ same "$work/again"
 stop_after() {  # a phase, more arguments
   local phase=$1 status=0
   shift
-  run "$work/stopped" "$@" &>"$work/stopped.log" &
+  "$program" "${settings[@]}" --output "$work/stopped" "$@" &>"$work/stopped.log" &
   local pid=$!
   until grep -qs "\"phase\":\"$phase\"" "$work/stopped/metrics.jsonl" || ! kill -0 $pid 2>/dev/null; do :; done
   kill -TERM $pid 2>/dev/null || true
@@ -70,4 +70,4 @@ refused "--sft-steps" --data "$work/data" --sft-steps 0
 printf 'user_id:token\titem_id:token\trating:float\ttimestamp:float\n1\t2\tgood\t5\n' >"$work/data/x.inter"
 refused "x.inter" --data "$work/data" --output "$work/none"
 head -1 "$work/data/x.user" >"$work/data/y"; mv "$work/data/y" "$work/data/x.user"
-refused "x.user" --data "$work/data" --output "$work/none"
+refused ".user file" --data "$work/data" --output "$work/none"
