@@ -1,5 +1,6 @@
-// Trains a language-model recommender on MovieLens from scratch: supervised fine-tuning, then GRPO with reasons before
-// the list, after RecLLM-R1 (arXiv 2506.19235). Prints a table and three users' lists and writes report.html.
+// Trains a language-model recommender on MovieLens from scratch: supervised fine-tuning, then GRPO with
+// reasons before the list, after RecLLM-R1 (arXiv 2506.19235). Prints a table and three users' lists and
+// writes report.html.
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -17,8 +18,8 @@
 #include <recllm/torch/ranking.hpp>
 #include <recllm/train/callbacks.hpp>
 #include <recllm/train/checkpoint.hpp>
-#include <recllm/train/interrupt.hpp>
 #include <recllm/train/fit.hpp>
+#include <recllm/train/interrupt.hpp>
 #include <recllm/train/progress.hpp>
 #include <recllm/train/train.hpp>
 
@@ -34,24 +35,37 @@ int main(int argc, char** argv) try {
   run_options o;
   CLI::App app("Trains a small Qwen2 recommender on MovieLens: SFT, then GRPO.");
   app.add_option("--data", o.data, "folder with RecBole atomic files (.inter .item .user)")->required();
-  app.add_option("--output", o.output, "where metrics, checkpoints, model and report go")->capture_default_str();
+  app.add_option("--output", o.output, "where metrics, checkpoints, model and report go")
+      ->capture_default_str();
   app.add_option("--seed", o.seed, "of weights, batches and samples")->capture_default_str();
   app.add_flag("--quick", o.quick, "a first look in two minutes: too short to beat anything");
   app.add_flag("--resume", o.resume, "go on from the last checkpoint in --output");
-  app.add_option("--sft-steps", o.sft_steps, "of 32 lessons each")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--grpo-steps", o.grpo_steps, "of 32 prompts each")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--group-size", o.group_size, "answers a prompt in GRPO")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--sft-steps", o.sft_steps, "of 32 lessons each")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--grpo-steps", o.grpo_steps, "of 32 prompts each")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--group-size", o.group_size, "answers a prompt in GRPO")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--learning-rate", o.learning_rate, "of GRPO")->capture_default_str();
-  app.add_option("--kl-coef", o.kl_coef, "weight of the divergence from the SFT model")->capture_default_str();
+  app.add_option("--kl-coef", o.kl_coef, "weight of the divergence from the SFT model")
+      ->capture_default_str();
   app.add_option("--clip", o.clip, "clip range of the ratio (default: the paper's equation, without one)");
-  app.add_option("--diversity", o.diversity, "weight of the list's diversity of genres in the reward")->capture_default_str();
+  app.add_option("--diversity", o.diversity, "weight of the list's diversity of genres in the reward")
+      ->capture_default_str();
   app.add_option("--novelty", o.novelty, "weight of the list's novelty in the reward")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
-  if (o.quick) o.sft_steps = 100, o.grpo_steps = 4;
-  const std::ptrdiff_t sft_check = std::max<std::ptrdiff_t>(o.sft_steps / 6, 1), grpo_check = std::max<std::ptrdiff_t>(o.grpo_steps / 4, 1);
+  if (o.quick) {
+    std::printf("A first look: far too few steps to beat the baselines.\n");
+    o.sft_steps = 100, o.grpo_steps = 4;
+  }
+  const std::ptrdiff_t sft_check = std::max<std::ptrdiff_t>(o.sft_steps / 6, 1),
+                       grpo_check = std::max<std::ptrdiff_t>(o.grpo_steps / 4, 1);
 
-  // Data: strict time order. A user's last liked film is the test, the last but one the validation, and nothing from
-  // there on is trained on. One user in ten is never trained on: there rewards are compared.
+  // Data: strict time order. A user's last liked film is the test, the last but one the validation, and
+  // nothing from there on is trained on. One user in ten is never trained on: there rewards are compared.
   const dataset data = keep_users_with(read_recbole(o.data), 5);
   const data_split split = leave_one_out(data, strong);
   prove_no_leakage(data, split);
@@ -65,7 +79,9 @@ int main(int argc, char** argv) try {
     const std::span<const event> events(data.histories[user].data(), split.train_end[user]);
     const auto ask = [&](std::size_t cut, bool with_pool) {
       const std::span<const event> past = events.first(cut), future = events.subspan(cut);
-      const auto pool = with_pool ? story.draw_pool(next_strong_items(future, list_length), past, draw.split(cut)) : std::vector<std::size_t>{};
+      const auto pool = with_pool
+                            ? story.draw_pool(next_strong_items(future, list_length), past, draw.split(cut))
+                            : std::vector<std::size_t>{};
       return story.prompt(user, past, future, pool);
     };
     if (events.size() < 10) continue;
@@ -83,8 +99,9 @@ int main(int argc, char** argv) try {
     }
   }
 
-  require(!strangers.empty() && !lessons.empty() && !practice.empty(), "movielens: too little data: ", lessons.size(),
-          " lessons, ", practice.size(), " prompts for GRPO, ", strangers.size(), " held-out prompts; expected ten users or more");
+  require(!strangers.empty() && !lessons.empty() && !practice.empty(),
+          "movielens: too little data: ", lessons.size(), " lessons, ", practice.size(),
+          " prompts for GRPO, ", strangers.size(), " held-out prompts; expected ten users or more");
 
   // The policy: Qwen2, from scratch, and the reward of its answers.
   lm::causal_lm<movie_prompt, movie_answer> policy(
@@ -102,30 +119,36 @@ int main(int argc, char** argv) try {
   popularity popular(data.items.size());
   popular.fit(training_sequences(data, split));
   const std::vector<double> shares = popular.scores();
-  const auto goal = reward::lcs(&movie_prompt::next_items)                   //
-                    + 0.2 * reward::format()                                 //
-                    + 0.1 * reward::grounded(&movie_prompt::topics)          //
-                    - 0.2 * reward::out_of_pool(&movie_prompt::pool)         //
-                    - 0.2 * reward::repeats()                                //
-                    - 0.2 * reward::seen(&movie_prompt::seen)                //
-                    - 0.2 * reward::wrong_count(list_length)                 //
-                    + o.diversity * reward::diversity([&](std::size_t film) { return std::span(data.items[film].topics); })
-                    + o.novelty * reward::novelty([&](std::size_t film) { return shares[film]; });
+  const auto goal =
+      reward::lcs(&movie_prompt::next_items)            //
+      + 0.2 * reward::format()                          //
+      + 0.1 * reward::grounded(&movie_prompt::topics)   //
+      - 0.2 * reward::out_of_pool(&movie_prompt::pool)  //
+      - 0.2 * reward::repeats()                         //
+      - 0.2 * reward::seen(&movie_prompt::seen)         //
+      - 0.2 * reward::wrong_count(list_length)          //
+      +
+      o.diversity * reward::diversity([&](std::size_t film) { return std::span(data.items[film].topics); }) +
+      o.novelty * reward::novelty([&](std::size_t film) { return shares[film]; });
 
   // How a model is asked: its log-probs of each film as the first of the list.
   const auto ranker = [&](const auto& model) {
     return scorer([&](std::span<const movie_prompt> asked) {
       std::vector<lm::token_ids> tokens;
       for (const movie_prompt& prompt : asked) tokens.push_back(prompt.tokens);
-      return lm::item_log_probs(model.model(), tokens, {.item_tokens = story.item_tokens(), .answer_token = story.token("<answer>")});
+      return lm::item_log_probs(
+          model.model(), tokens,
+          {.item_tokens = story.item_tokens(), .answer_token = story.token("<answer>")});
     });
   };
-  const ranking_settings measured{.catalogue = data.items.size(), .topics = topics_of(data.items), .shares = shares};
+  const ranking_settings measured{
+      .catalogue = data.items.size(), .topics = topics_of(data.items), .shares = shares};
   const auto questions = [&](std::span<const held_out> asked, bool with_pool) {
     std::vector<movie_prompt> all;
     for (const held_out& question : asked) {
       const auto past = history_of(data, question), target = future_of(data, question).first(1);
-      const auto pool = with_pool ? story.draw_pool(item_sequence(target), past, random_stream(question.user)) : std::vector<std::size_t>{};
+      const auto pool = with_pool ? story.draw_pool(item_sequence(target), past, random_stream(question.user))
+                                  : std::vector<std::size_t>{};
       all.push_back(story.prompt(question.user, past, target, pool));
     }
     return all;
@@ -135,7 +158,8 @@ int main(int argc, char** argv) try {
   const auto reward_of = [&](const auto& model) {  // of held-out users, the same draws for every model
     const auto r = model.sample(strangers, 4, random_stream(7));
     double sum = 0.0;
-    for (std::size_t i = 0; i < r.completions.size(); ++i) sum += reward::evaluate(goal, strangers[r.prompt[i]], r.completions[i]);
+    for (std::size_t i = 0; i < r.completions.size(); ++i)
+      sum += reward::evaluate(goal, strangers[r.prompt[i]], r.completions[i]);
     return sum / static_cast<double>(r.completions.size());
   };
 
@@ -143,30 +167,42 @@ int main(int argc, char** argv) try {
   checkpoints saved(o.output / "checkpoints");
   run_state at = o.resume ? read_state(saved, o) : run_state{};
   const auto save = [&](const std::string& phase, std::ptrdiff_t steps) {
-    saved.save(static_cast<std::size_t>(phase == "sft" ? steps : o.sft_steps + steps), [&](const std::filesystem::path& folder) {
-      policy.save(folder);
-      write_state(folder, {phase, steps}, o);
-    });
+    saved.save(static_cast<std::size_t>(phase == "sft" ? steps : o.sft_steps + steps),
+               [&](const std::filesystem::path& folder) {
+                 policy.save(folder);
+                 write_state(folder, {phase, steps}, o);
+               });
   };
   if (!o.resume) saved.clear();
   if (o.resume && at.phase == "sft") policy.load(saved.latest()->path);
-  jsonl_log log = o.resume ? jsonl_log(o.output / "metrics.jsonl", resume_at{at.phase, at.steps}) : jsonl_log(o.output / "metrics.jsonl");
+  jsonl_log log = o.resume ? jsonl_log(o.output / "metrics.jsonl", resume_at{at.phase, at.steps})
+                           : jsonl_log(o.output / "metrics.jsonl");
   const interrupt_guard interrupt;
   const auto stop = [&] { return interrupt.requested(); };
   const auto paused = [&] {
-    std::printf("\nStopped. Go on with --resume; the last checkpoint is %s\n", saved.latest() ? saved.latest()->path.c_str() : "none");
+    std::printf("\nStopped. Go on with --resume; the last checkpoint is %s\n",
+                saved.latest() ? saved.latest()->path.c_str() : "none");
     return 130;
   };
 
   // Phase 1, SFT: imitate the films liked next, and predict each film of the history on the way.
   if (at.phase == "sft") {
-    progress bar({.label = "SFT ", .total = static_cast<std::size_t>(o.sft_steps), .first = static_cast<std::size_t>(at.steps), .show = {"loss"}});
+    progress bar({.label = "SFT ",
+                  .total = static_cast<std::size_t>(o.sft_steps),
+                  .first = static_cast<std::size_t>(at.steps),
+                  .show = {"loss"}});
     for (const auto& m : fit(policy, sft{}, lessons,
-                             {.steps = o.sft_steps, .first_step = at.steps, .batch_size = 32, .learning_rate = 6e-3,
-                              .schedule = schedule::linear, .warmup_steps = 50, .seed = o.seed}) |
+                             {.steps = o.sft_steps,
+                             .first_step = at.steps,
+                             .batch_size = 32,
+                             .learning_rate = 6e-3,
+                             .schedule = schedule::linear,
+                             .warmup_steps = 50,
+                             .seed = o.seed}) |
                              tee(log.with({{"phase", "sft"}})) | tee(bar) | until(stop)) {
       const std::ptrdiff_t done = m.step + 1;
-      if (done % sft_check == 0 || done == o.sft_steps) log.write({{"phase", "sft_eval"}, {"step", done}, {"ndcg@10", validate()}});
+      if (done % sft_check == 0 || done == o.sft_steps)
+        log.write({{"phase", "sft_eval"}, {"step", done}, {"ndcg@10", validate()}});
       if (done % sft_check == 0 || done == o.sft_steps || stop()) save("sft", done);
     }
     if (stop()) return paused();
@@ -174,7 +210,8 @@ int main(int argc, char** argv) try {
     at = {"grpo", 0};
   }
 
-  // Phase 2, GRPO (equation 3.3): twelve answers a prompt, compared within their group, held near the SFT model.
+  // Phase 2, GRPO (equation 3.3): twelve answers a prompt, compared within their group, held near the SFT
+  // model.
   auto reference = policy;
   reference.load(o.output / "sft");
   policy.reset_optimizer({.weight_decay = 0.0});
@@ -183,15 +220,24 @@ int main(int argc, char** argv) try {
   if (at.steps == 0)
     log.write({{"phase", "grpo_eval"}, {"step", 0}, {"ndcg@10", validate()}, {"reward", reward_of(policy)}});
   {
-    progress bar({.label = "GRPO", .total = static_cast<std::size_t>(o.grpo_steps), .first = static_cast<std::size_t>(at.steps)});
-    for (const auto& m : train(policy, grpo{.clip_low = o.clip, .clip_high = o.clip, .kl_coef = o.kl_coef}, goal, practice,
-                               {.steps = o.grpo_steps, .first_step = at.steps, .prompts_per_step = std::min<std::size_t>(32, practice.size()), .group_size = o.group_size,
-                                .learning_rate = o.learning_rate, .schedule = schedule::constant, .seed = o.seed},
-                               &reference) |
-                             tee(log.with({{"phase", "grpo"}})) | tee(bar) | until(stop)) {
+    progress bar({.label = "GRPO",
+                  .total = static_cast<std::size_t>(o.grpo_steps),
+                  .first = static_cast<std::size_t>(at.steps)});
+    for (const auto& m :
+         train(policy, grpo{.clip_low = o.clip, .clip_high = o.clip, .kl_coef = o.kl_coef}, goal, practice,
+               {.steps = o.grpo_steps,
+               .first_step = at.steps,
+               .prompts_per_step = std::min<std::size_t>(32, practice.size()),
+               .group_size = o.group_size,
+               .learning_rate = o.learning_rate,
+               .schedule = schedule::constant,
+               .seed = o.seed},
+               &reference) |
+             tee(log.with({{"phase", "grpo"}})) | tee(bar) | until(stop)) {
       const std::ptrdiff_t done = m.step + 1;
       if (done % grpo_check == 0 || done == o.grpo_steps)
-        log.write({{"phase", "grpo_eval"}, {"step", done}, {"ndcg@10", validate()}, {"reward", reward_of(policy)}});
+        log.write(
+            {{"phase", "grpo_eval"}, {"step", done}, {"ndcg@10", validate()}, {"reward", reward_of(policy)}});
       if (done % grpo_check == 0 || done == o.grpo_steps || stop()) save("grpo", done);
     }
     if (stop()) return paused();
@@ -210,42 +256,54 @@ int main(int argc, char** argv) try {
     });
   };
   std::vector<model_row> rows;
-  for (const auto& [name, score] : std::vector<std::pair<std::string, scorer>>{
-           {"popularity", counted(popularity(data.items.size()))}, {"Markov chain", counted(markov_chain(data.items.size()))},
-           {"sequence kNN", counted(sequence_knn(data.items.size()))}, {"SFT", ranker(reference)}, {"SFT + GRPO", ranker(policy)}})
+  for (const auto& [name, score] :
+       std::vector<std::pair<std::string, scorer>>{{"popularity", counted(popularity(data.items.size()))},
+                                                   {"Markov chain", counted(markov_chain(data.items.size()))},
+                                                   {"sequence kNN", counted(sequence_knn(data.items.size()))},
+                                                   {"SFT", ranker(reference)},
+                                                   {"SFT + GRPO", ranker(policy)}})
     rows.push_back({name, rank(measured, full, score), rank(measured, pooled, score)});
   const double sft_reward = reward_of(reference), grpo_reward = reward_of(policy);
   for (const model_row& row : rows)
-    log.write({{"phase", "test"}, {"model", row.name}, {"recall@10", measure::mean(row.full.at(10).recall)}, {"ndcg@10", measure::mean(row.full.at(10).ndcg)},
+    log.write({{"phase", "test"},
+               {"model", row.name},
+               {"recall@10", measure::mean(row.full.at(10).recall)},
+               {"ndcg@10", measure::mean(row.full.at(10).ndcg)},
                {"pool_ndcg@10", measure::mean(row.pooled.at(10).ndcg)}});
   log.write({{"phase", "test"}, {"sft_reward", sft_reward}, {"grpo_reward", grpo_reward}});
 
-  const report_table full_table = table_of("Test: the last liked film among all films, films seen left out", rows, &model_row::full);
-  const report_table pool_table = table_of("Test: the last liked film among 20 candidates named in the prompt", rows, &model_row::pooled);
+  const report_table full_table =
+      table_of("Test: the last liked film among all films, films seen left out", rows, &model_row::full);
+  const report_table pool_table =
+      table_of("Test: the last liked film among 20 candidates named in the prompt", rows, &model_row::pooled);
   print(full_table);
   print(pool_table);
-  std::printf("\nMean reward on %zu prompts of users never trained on: SFT %.4f, SFT + GRPO %.4f\n", strangers.size(), sft_reward, grpo_reward);
-
+  std::printf("\nMean reward on %zu prompts of users never trained on: SFT %.4f, SFT + GRPO %.4f\n",
+              strangers.size(), sft_reward, grpo_reward);
 
   // Three users never trained on: what the model was told, its reasons and its list.
   std::vector<report_card> cards;
   for (std::size_t number = 1; number < std::min<std::size_t>(strangers.size(), 6); number += 2) {
     const std::vector<lm::token_ids> asked{strangers[number].tokens};
-    const auto said = lm::generate(policy.model(), asked, 1,
-                                   {.max_new_tokens = 32, .temperature = 0.0, .end_tokens = {story.token("<|im_end|>")}}, rng);
+    const auto said = lm::generate(
+        policy.model(), asked, 1,
+        {.max_new_tokens = 32, .temperature = 0.0, .end_tokens = {story.token("<|im_end|>")}}, rng);
     cards.push_back(card_of(data, story, strangers[number], story.answer(said.front().tokens)));
     print(cards.back());
   }
 
   const std::string problem = write_report(
-      o.output / "report.html",
-      {.title = "A language model learns to recommend films",
-       .subtitle = message("MovieLens-100k, seed ", o.seed, ": ", o.sft_steps, " steps of SFT, ", o.grpo_steps, " of GRPO"),
-       .sections = {{.title = "The test, looked at once", .tables = {full_table, pool_table}, .bars = {bars_of(rows)}},
-                    learning_curves(),
-                    {.title = "Three users never trained on", .cards = cards}},
-       .footer = "Data: MovieLens-100k, F. Maxwell Harper and Joseph A. Konstan, The MovieLens Datasets, ACM TiiS 5 (2015).",
-       .metrics = o.output / "metrics.jsonl"});
+      o.output / "report.html", {.title = "A language model learns to recommend films",
+                                 .subtitle = message("MovieLens-100k, seed ", o.seed, ": ", o.sft_steps,
+                                                     " steps of SFT, ", o.grpo_steps, " of GRPO"),
+                                 .sections = {{.title = "The test, looked at once",
+                                               .tables = {full_table, pool_table},
+                                               .bars = {bars_of(rows)}},
+                                              learning_curves(),
+                                              {.title = "Three users never trained on", .cards = cards}},
+                                 .footer = "Data: MovieLens-100k, F. Maxwell Harper and Joseph A. Konstan, "
+                                           "The MovieLens Datasets, ACM TiiS 5 (2015).",
+                                 .metrics = o.output / "metrics.jsonl"});
   if (!problem.empty()) std::fprintf(stderr, "%s\n", problem.c_str());
   std::printf("\nWritten: %s/{report.html,metrics.jsonl,model/}\n", o.output.c_str());
   return 0;

@@ -18,9 +18,9 @@
 #include <recllm/core/random.hpp>
 #include <recllm/data.hpp>
 #include <recllm/prompt.hpp>
-#include <recllm/train/fit.hpp>
 #include <recllm/text/history.hpp>
 #include <recllm/text/tokenizer.hpp>
+#include <recllm/train/fit.hpp>
 
 namespace movielens {
 
@@ -44,12 +44,14 @@ struct movie_answer {
   bool well_formed = false;
 };
 
-constexpr std::size_t list_length = 10;  ///< films to recommend
-constexpr std::size_t pool_size = 20;    ///< candidates, where a prompt names them
-constexpr std::size_t recent_films = 40; ///< short-term history: by id and engagement ...
-constexpr std::size_t told_in_full = 5;  ///< ... the last of them with title, year and genres
+constexpr std::size_t list_length = 10;   ///< films to recommend
+constexpr std::size_t pool_size = 20;     ///< candidates, where a prompt names them
+constexpr std::size_t recent_films = 40;  ///< short-term history: by id and engagement ...
+constexpr std::size_t told_in_full = 5;   ///< ... the last of them with title, year and genres
 
-constexpr prompt_template<"{age} {gender} {occupation} . often {long_term} . lately {short_term} . recommend {count} of {pool}"> question;
+constexpr prompt_template<
+    "{age} {gender} {occupation} . often {long_term} . lately {short_term} . recommend {count} of {pool}">
+    question;
 
 /// What the command line says.
 struct run_options {
@@ -63,7 +65,8 @@ struct run_options {
   double diversity = 0.0, novelty = 0.0;
 };
 
-/// Tells users' pasts; owns the vocabulary: the words of the templates, attributes and titles, and a word an item.
+/// Tells users' pasts; owns the vocabulary: the words of the templates, attributes and titles, and a word an
+/// item.
 class storyteller {
  public:
   explicit storyteller(const dataset& data) : data_(data), tokenizer_(make_tokenizer(data)) {
@@ -90,7 +93,8 @@ class storyteller {
     std::string habits, films, candidates = pool.empty() ? "everything" : "";
     std::vector<topic_summary> topics = long_term(history, data_.items);
     topics.resize(std::min<std::size_t>(topics.size(), 5));
-    for (const topic_summary& t : topics) habits += t.topic + " " + rounded(t.watched) + " liked " + rounded(t.liked) + " ";
+    for (const topic_summary& t : topics)
+      habits += t.topic + " " + rounded(t.watched) + " liked " + rounded(t.liked) + " ";
     const std::span<const event> recent = short_term(history, recent_films);
     for (std::size_t i = 0; i < recent.size(); ++i) {
       const item& film = data_.items[recent[i].item];
@@ -99,14 +103,16 @@ class storyteller {
       films += engagement_word(recent[i].rating) + " ";
     }
     for (const std::size_t i : pool) candidates += item_word(data_.items[i]) + " ";
-    return chatml.render({{"system", "you recommend films"},
-                          {"user", question("age"_a = age_band(who.attribute("age")), "gender"_a = who.attribute("gender"),
-                                            "occupation"_a = who.attribute("occupation"), "long_term"_a = habits,
-                                            "short_term"_a = films, "count"_a = list_length, "pool"_a = candidates)}});
+    return chatml.render(
+        {{"system", "you recommend films"},
+         {"user", question("age"_a = age_band(who.attribute("age")), "gender"_a = who.attribute("gender"),
+                           "occupation"_a = who.attribute("occupation"), "long_term"_a = habits,
+                           "short_term"_a = films, "count"_a = list_length, "pool"_a = candidates)}});
   }
 
   /// The prompt and its label, which is drawn from `future` (empty: none known).
-  [[nodiscard]] movie_prompt prompt(std::size_t user, std::span<const event> history, std::span<const event> future,
+  [[nodiscard]] movie_prompt prompt(std::size_t user, std::span<const event> history,
+                                    std::span<const event> future,
                                     std::span<const std::size_t> pool = {}) const {
     return {.tokens = encode(text(user, history, pool)),
             .next_items = next_strong_items(future, list_length),
@@ -115,9 +121,10 @@ class storyteller {
             .topics = frequent_topics(item_sequence(short_term(history, recent_films)), 100)};
   }
 
-  /// Candidates for a prompt: the label and random films that the user has not seen, pool_size in all, shuffled.
-  [[nodiscard]] std::vector<std::size_t> draw_pool(std::span<const std::size_t> label, std::span<const event> history,
-                                                   random_stream rng) const {
+  /// Candidates for a prompt: the label and random films that the user has not seen, pool_size in all,
+  /// shuffled.
+  [[nodiscard]] std::vector<std::size_t> draw_pool(std::span<const std::size_t> label,
+                                                   std::span<const event> history, random_stream rng) const {
     std::set<std::size_t> taken;
     for (const event& e : history) taken.insert(e.item);
     std::vector<std::size_t> pool(label.begin(), label.end());
@@ -129,7 +136,8 @@ class storyteller {
     return shuffled;
   }
 
-  /// What SFT learns from: every film of the history is predicted from what precedes it, then the ideal answer.
+  /// What SFT learns from: every film of the history is predicted from what precedes it, then the ideal
+  /// answer.
   [[nodiscard]] example<movie_prompt, movie_answer> lesson(const movie_prompt& asked) const {
     movie_answer rest = ideal_answer(asked);
     std::vector<std::int64_t> tokens(asked.tokens.begin() + 1, asked.tokens.end());
@@ -145,7 +153,9 @@ class storyteller {
   /// The answer to learn: the genres of the recent past and of the label, then the label.
   [[nodiscard]] movie_answer ideal_answer(const movie_prompt& prompt) const {
     std::string text = "<think> sees";
-    for (const std::string& topic : std::span(prompt.topics).first(std::min<std::size_t>(prompt.topics.size(), 2))) text += " " + topic;
+    for (const std::string& topic :
+         std::span(prompt.topics).first(std::min<std::size_t>(prompt.topics.size(), 2)))
+      text += " " + topic;
     text += " offers";
     for (const std::string& topic : frequent_topics(prompt.next_items, 2)) text += " " + topic;
     text += " </think> <answer>";
@@ -156,7 +166,9 @@ class storyteller {
   /// What sampled tokens say.
   [[nodiscard]] movie_answer answer(std::vector<std::int64_t> tokens) const {
     const parsed_answer parsed = parse_answer(chatml.reply(decode(tokens)), items_by_word_);
-    movie_answer said{.tokens = std::move(tokens), .items = parsed.items, .well_formed = parsed.well_formed && parsed.rejected.empty()};
+    movie_answer said{.tokens = std::move(tokens),
+                      .items = parsed.items,
+                      .well_formed = parsed.well_formed && parsed.rejected.empty()};
     std::istringstream words(parsed.reasoning);
     for (std::string word; words >> word && word != "offers";)
       if (word != "sees") said.reasons.push_back(word);
@@ -172,7 +184,9 @@ class storyteller {
     return tokenizer_.decode(std::vector<int>(tokens.begin(), tokens.end()));
   }
 
-  [[nodiscard]] std::int64_t token(const std::string& word) const { return tokenizer_.token_to_id(word).value(); }
+  [[nodiscard]] std::int64_t token(const std::string& word) const {
+    return tokenizer_.token_to_id(word).value();
+  }
 
  private:
   /// Whether the token is a film of the history (candidates are films not seen).
@@ -189,7 +203,8 @@ class storyteller {
     return text;
   }
 
-  /// A count to one leading digit: 0, 1, ..., 9, 10, 20, ..., 90, 100, 200, ... so that few words tell all counts.
+  /// A count to one leading digit: 0, 1, ..., 9, 10, 20, ..., 90, 100, 200, ... so that few words tell all
+  /// counts.
   static std::string rounded(std::size_t count) {
     std::size_t unit = 1;
     while (count / unit >= 10) unit *= 10;
@@ -197,7 +212,8 @@ class storyteller {
   }
 
   /// The genres of the items, most frequent first, ties by name; at most `count`.
-  [[nodiscard]] std::vector<std::string> frequent_topics(std::span<const std::size_t> items, std::size_t count) const {
+  [[nodiscard]] std::vector<std::string> frequent_topics(std::span<const std::size_t> items,
+                                                         std::size_t count) const {
     std::vector<event> events;
     for (const std::size_t i : items) events.push_back({0, i, 0, 0});
     std::vector<std::string> names;
@@ -225,7 +241,9 @@ class storyteller {
                  "count"_a = list_length, "pool"_a = "everything"));
     add("system user assistant you recommend films liked sees offers");
     return word_level_tokenizer::build(
-        words, {"<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>", "<answer>", "</answer>"}, "<unk>");
+        words,
+        {"<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>", "<answer>", "</answer>"},
+        "<unk>");
   }
 
   const dataset& data_;

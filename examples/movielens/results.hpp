@@ -27,7 +27,8 @@ struct model_row {
 };
 
 /// Ranks every prompt's pool without the films seen, in chunks.
-inline ranking_report rank(const ranking_settings& settings, std::span<const movie_prompt> prompts, const scorer& score) {
+inline ranking_report rank(const ranking_settings& settings, std::span<const movie_prompt> prompts,
+                           const scorer& score) {
   ranking_report report(settings);
   for (std::size_t first = 0; first < prompts.size(); first += 64) {
     const auto chunk = prompts.subspan(first, std::min<std::size_t>(64, prompts.size() - first));
@@ -57,7 +58,8 @@ inline const std::vector<std::pair<std::string, double (*)(const ranking_report&
 }
 
 /// The figures as a table of the report.
-inline report_table table_of(const std::string& title, std::span<const model_row> rows, ranking_report model_row::* which) {
+inline report_table table_of(const std::string& title, std::span<const model_row> rows,
+                             ranking_report model_row::*which) {
   report_table table{.title = title, .header = {"model"}, .bold_best = true};
   for (const auto& [name, figure] : columns()) table.header.push_back(name);
   for (const model_row& row : rows) {
@@ -75,15 +77,18 @@ inline report_table table_of(const std::string& title, std::span<const model_row
 inline void print(const report_table& table) {
   std::printf("\n%s\n", table.title.c_str());
   const auto line = [](const std::vector<std::string>& cells) {
-    for (std::size_t i = 0; i < cells.size(); ++i) std::printf(i == 0 ? "  %-16s" : " %12s", cells[i].c_str());
+    for (std::size_t i = 0; i < cells.size(); ++i)
+      std::printf(i == 0 ? "  %-16s" : " %12s", cells[i].c_str());
     std::printf("\n");
   };
   line(table.header);
   for (const auto& row : table.rows) line(row);
 }
 
-/// A user's prompt, the model's reasons and its list by title; films that the user went on to like are marked.
-inline report_card card_of(const dataset& data, const storyteller& story, const movie_prompt& asked, const movie_answer& said) {
+/// A user's prompt, the model's reasons and its list by title; films that the user went on to like are
+/// marked.
+inline report_card card_of(const dataset& data, const storyteller& story, const movie_prompt& asked,
+                           const movie_answer& said) {
   std::string reasons;
   for (const std::string& topic : said.reasons) reasons += (reasons.empty() ? "" : ", ") + topic;
   std::vector<report_line> films;
@@ -91,12 +96,15 @@ inline report_card card_of(const dataset& data, const storyteller& story, const 
   for (const std::size_t film : said.items) {
     const bool hit = std::ranges::find(asked.next_items, film) != asked.next_items.end();
     hits += hit ? 1 : 0;
-    films.push_back({message(films.size() + 1, ". ", tidy_title(data.items[film].title), " (", data.items[film].year, ")", hit ? "  *" : ""), hit});
+    films.push_back({message(films.size() + 1, ". ", tidy_title(data.items[film].title), " (",
+                             data.items[film].year, ")", hit ? "  *" : ""),
+                     hit});
   }
-  return {.title = message(hits, " of ", said.items.size(), " films liked next (*)"),
-          .blocks = {{.title = "Prompt", .lines = {{story.decode(asked.tokens), false}}, .folded = true},
-                     {.title = "Answer", .lines = {{story.decode(said.tokens), false}}},
-                     {.title = message("Genres it saw: ", reasons.empty() ? "none" : reasons), .lines = films}}};
+  return {
+      .title = message(hits, " of ", said.items.size(), " films liked next (*)"),
+      .blocks = {{.title = "Prompt", .lines = {{story.decode(asked.tokens), false}}, .folded = true},
+                 {.title = "Answer", .lines = {{story.decode(said.tokens), false}}},
+                 {.title = message("Genres it saw: ", reasons.empty() ? "none" : reasons), .lines = films}}};
 }
 
 /// The same on the terminal.
@@ -129,26 +137,41 @@ inline report_bars bars_of(std::span<const model_row> rows) {
 /// The learning curves of metrics.jsonl.
 inline report_section learning_curves() {
   return {.title = "Learning curves",
-          .plots = {{.title = "SFT: loss", .y_label = "nats a token", .curves = {{"loss", "training loss", "sft"}}, .smooth = 25},
-                    {.title = "Validation: NDCG@10 over SFT", .curves = {{"ndcg@10", "the whole catalogue", "sft_eval"}}},
-                    {.title = "GRPO: reward", .curves = {{"reward", "mean of the rollouts", "grpo"}}, .smooth = 5},
-                    {.title = "GRPO: components of the reward",
-                     .curves = {{"rewards/lcs/mean", "LCS", "grpo"},
-                                {"rewards/format/mean", "format", "grpo"},
-                                {"rewards/grounded/mean", "grounded", "grpo"},
-                                {"rewards/out_of_pool/mean", "out of pool", "grpo"},
-                                {"rewards/repeats/mean", "repeats", "grpo"},
-                                {"rewards/seen/mean", "seen", "grpo"},
-                                {"rewards/wrong_count/mean", "wrong count", "grpo"}},
-                     .smooth = 5},
-                    {.title = "Held-out users: reward over GRPO", .curves = {{"reward", "mean of samples", "grpo_eval"}}},
-                    {.title = "Validation: NDCG@10 over GRPO", .curves = {{"ndcg@10", "the whole catalogue", "grpo_eval"}}},
-                    {.title = "GRPO: KL to the SFT model", .y_label = "nats a token", .curves = {{"kl", "", "grpo"}}, .smooth = 5},
-                    {.title = "GRPO: entropy", .y_label = "nats a token", .curves = {{"entropy", "", "grpo"}}, .smooth = 5},
-                    {.title = "GRPO: share of tokens clipped",
-                     .caption = "All 0 with the paper's equation, which has no clip range.",
-                     .curves = {{"clip_ratio/low_mean", "low", "grpo"}, {"clip_ratio/high_mean", "high", "grpo"}}},
-                    {.title = "GRPO: groups without advantage", .curves = {{"frac_reward_zero_std", "share of groups", "grpo"}}, .smooth = 5}}};
+          .plots = {
+              {.title = "SFT: loss",
+               .y_label = "nats a token",
+               .curves = {{"loss", "training loss", "sft"}},
+               .smooth = 25},
+              {.title = "Validation: NDCG@10 over SFT",
+               .curves = {{"ndcg@10", "the whole catalogue", "sft_eval"}}},
+              {.title = "GRPO: reward", .curves = {{"reward", "mean of the rollouts", "grpo"}}, .smooth = 5},
+              {.title = "GRPO: components of the reward",
+               .curves = {{"rewards/lcs/mean", "LCS", "grpo"},
+                          {"rewards/format/mean", "format", "grpo"},
+                          {"rewards/grounded/mean", "grounded", "grpo"},
+                          {"rewards/out_of_pool/mean", "out of pool", "grpo"},
+                          {"rewards/repeats/mean", "repeats", "grpo"},
+                          {"rewards/seen/mean", "seen", "grpo"},
+                          {"rewards/wrong_count/mean", "wrong count", "grpo"}},
+               .smooth = 5},
+              {.title = "Held-out users: reward over GRPO",
+               .curves = {{"reward", "mean of samples", "grpo_eval"}}},
+              {.title = "Validation: NDCG@10 over GRPO",
+               .curves = {{"ndcg@10", "the whole catalogue", "grpo_eval"}}},
+              {.title = "GRPO: KL to the SFT model",
+               .y_label = "nats a token",
+               .curves = {{"kl", "", "grpo"}},
+               .smooth = 5},
+              {.title = "GRPO: entropy",
+               .y_label = "nats a token",
+               .curves = {{"entropy", "", "grpo"}},
+               .smooth = 5},
+              {.title = "GRPO: share of tokens clipped",
+               .caption = "All 0 with the paper's equation, which has no clip range.",
+               .curves = {{"clip_ratio/low_mean", "low", "grpo"}, {"clip_ratio/high_mean", "high", "grpo"}}},
+              {.title = "GRPO: groups without advantage",
+               .curves = {{"frac_reward_zero_std", "share of groups", "grpo"}},
+               .smooth = 5}}};
 }
 
 }  // namespace movielens

@@ -34,21 +34,25 @@ inline nlohmann::ordered_json settings_of(const run_options& o) {
 }
 
 inline void write_state(const std::filesystem::path& folder, const run_state& state, const run_options& o) {
-  const nlohmann::ordered_json json{{"phase", state.phase}, {"steps", state.steps}, {"settings", settings_of(o)}};
+  const nlohmann::ordered_json json{
+      {"phase", state.phase}, {"steps", state.steps}, {"settings", settings_of(o)}};
   write_file_atomically(folder / "state.json", json.dump(2) + "\n");
 }
 
 /// The state of the last checkpoint. Throws where there is none, or where a setting differs.
 inline run_state read_state(const checkpoints& saved, const run_options& o) {
   const auto last = saved.latest();
-  require(last.has_value(), "--resume: there is no checkpoint in ", o.output.string(), "; start without --resume");
+  require(last.has_value(), "--resume: there is no checkpoint in ", o.output.string(),
+          "; start without --resume");
   std::ifstream in(last->path / "state.json");
   const nlohmann::ordered_json json = nlohmann::ordered_json::parse(in, nullptr, false);
-  require(json.is_object() && json.contains("phase") && json.contains("steps") && json.contains("settings"), "--resume: ", (last->path / "state.json").string(), " is not a run's state");
+  require(json.is_object() && json.contains("phase") && json.contains("steps") && json.contains("settings"),
+          "--resume: ", (last->path / "state.json").string(), " is not a run's state");
   const nlohmann::ordered_json wanted = settings_of(o);
   for (const auto& [name, value] : wanted.items())
-    require(json["settings"].value(name, nlohmann::ordered_json()) == value, "--resume: the run had ", name, " = ",
-            json["settings"].value(name, nlohmann::ordered_json()).dump(), ", this command has ", value.dump());
+    require(json["settings"].value(name, nlohmann::ordered_json()) == value, "--resume: the run had ", name,
+            " = ", json["settings"].value(name, nlohmann::ordered_json()).dump(), ", this command has ",
+            value.dump());
   return {json["phase"].get<std::string>(), json["steps"].get<std::ptrdiff_t>()};
 }
 

@@ -7,10 +7,12 @@ using namespace recllm;
 using namespace recllm::torch_bridge;
 
 TEST_CASE("items are scored right after the answer token, reasons included", "[ranking]") {
-  const qwen model({.vocab_size = 23, .hidden_size = 16, .intermediate_size = 24, .initializer_range = 0.4}, random_stream(1));
+  const qwen model({.vocab_size = 23, .hidden_size = 16, .intermediate_size = 24, .initializer_range = 0.4},
+                   random_stream(1));
   const std::vector<token_ids> prompts{{3, 7, 1}, {5}};
   const std::vector<std::int64_t> items{9, 4, 17};
-  const auto scores = item_log_probs(model, prompts, {.item_tokens = items, .answer_token = 2, .max_reasoning = 4});
+  const auto scores =
+      item_log_probs(model, prompts, {.item_tokens = items, .answer_token = 2, .max_reasoning = 4});
   REQUIRE(scores.size() == prompts.size());
   for (std::size_t p = 0; p < prompts.size(); ++p) {
     token_ids context = prompts[p];  // the reasons, one greedy token at a time

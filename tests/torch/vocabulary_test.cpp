@@ -11,7 +11,8 @@ TEST_CASE("blocks of rows give autograd's log-probs and gradients", "[vocabulary
     const std::int64_t rows = 5, width = 3;
     const double temperature = 0.8;
     const at::Tensor hidden = at::linspace(-1, 1, rows * width).view({rows, width}).requires_grad_();
-    const at::Tensor head = at::linspace(-2, 1, vocabulary * width).sin().view({vocabulary, width}).requires_grad_();
+    const at::Tensor head =
+        at::linspace(-2, 1, vocabulary * width).sin().view({vocabulary, width}).requires_grad_();
     const at::Tensor targets = torch::tensor({0L, 3L, 6L, 3L, 1L});
     const at::Tensor slope = torch::tensor({0.5, -1.0, 0.0, 2.0, 0.25}).to(at::kFloat);
 
@@ -22,7 +23,8 @@ TEST_CASE("blocks of rows give autograd's log-probs and gradients", "[vocabulary
     CHECK((scores.entropies + (all.exp() * all).sum(1)).abs().max().item<float>() < 1e-3f);
 
     torch::autograd::backward({(log_probs * slope).sum()}, {});
-    const auto [dhidden, dhead] = pull_back_scores(hidden.detach(), head.detach(), targets, temperature, slope);
+    const auto [dhidden, dhead] =
+        pull_back_scores(hidden.detach(), head.detach(), targets, temperature, slope);
     CHECK((dhidden - hidden.grad()).norm().item<float>() <= 1e-4f * hidden.grad().norm().item<float>());
     CHECK((dhead - head.grad()).norm().item<float>() <= 1e-4f * head.grad().norm().item<float>());
   }

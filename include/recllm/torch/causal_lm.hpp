@@ -101,9 +101,9 @@ class causal_lm {
   using completion_type = Completion;
   using rollouts_type = token_rollouts<Completion>;
 
-  /// `decode` turns sampled tokens into what rewards see; `sampling.temperature` > 0 is also the scores'. `dropout` in
-  /// [0, 1) is for supervised training: it acts in trace(), not in sample() or log_probs(), so turn it off
-  /// (set_dropout) where the two are compared, or the divergence measures its noise.
+  /// `decode` turns sampled tokens into what rewards see; `sampling.temperature` > 0 is also the scores'.
+  /// `dropout` in [0, 1) is for supervised training: it acts in trace(), not in sample() or log_probs(), so
+  /// turn it off (set_dropout) where the two are compared, or the divergence measures its noise.
   struct options {
     std::function<Completion(token_ids)> decode;
     generation_options sampling = {};
@@ -183,8 +183,8 @@ class causal_lm {
     return forward(r, rows, 0.0).log_probs();
   }
 
-  /// A forward pass that keeps its graph. Neighbouring rows of one prompt share its computation. Dropout's mask depends
-  /// on the number of optimizer steps and on rows.first only.
+  /// A forward pass that keeps its graph. Neighbouring rows of one prompt share its computation. Dropout's
+  /// mask depends on the number of optimizer steps and on rows.first only.
   [[nodiscard]] token_trace trace(const rollouts_type& r, row_block rows) const {
     return forward(r, rows, options_.dropout);
   }
@@ -265,15 +265,17 @@ class causal_lm {
         places.emplace_back(i, column);
       }
     }
-    at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(
-        random_stream(static_cast<std::uint64_t>(optimizer_.steps())).split(static_cast<std::uint64_t>(rows.first)).bits());
+    at::Generator generator =
+        at::make_generator<at::CPUGeneratorImpl>(random_stream(static_cast<std::uint64_t>(optimizer_.steps()))
+                                                     .split(static_cast<std::uint64_t>(rows.first))
+                                                     .bits());
     const auto drop = [&](const at::Tensor& x) {
       if (dropout == 0.0) return x;
       const at::Tensor kept = at::empty(x.sizes(), at::kFloat).bernoulli_(1.0 - dropout, generator);
       return x * kept.div_(1.0 - dropout).to(x.options());
     };
-    const at::Tensor hidden = model_.hidden(batch, drop)
-                                  .index_select(0, torch::tensor(sources, at::kLong).to(model_.device()));
+    const at::Tensor hidden =
+        model_.hidden(batch, drop).index_select(0, torch::tensor(sources, at::kLong).to(model_.device()));
     return token_trace(model_, hidden, torch::tensor(targets, at::kLong).to(model_.device()),
                        options_.sampling.temperature, std::move(places), rows.count, r.mask.cols());
   }

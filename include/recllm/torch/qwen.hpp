@@ -236,7 +236,8 @@ class qwen {
                               weight("self_attn.o_proj.weight")));
       const at::Tensor z = norm(x, weight("post_attention_layernorm.weight"));
       const at::Tensor gate = at::silu(at::linear(z, weight("mlp.gate_proj.weight")));
-      x = x + drop(at::linear(gate * at::linear(z, weight("mlp.up_proj.weight")), weight("mlp.down_proj.weight")));
+      x = x + drop(at::linear(gate * at::linear(z, weight("mlp.up_proj.weight")),
+                              weight("mlp.down_proj.weight")));
     }
     return norm(x, weights_.at("model.norm.weight"));
   }

@@ -20,15 +20,17 @@ struct ranking_options {
   std::int64_t max_reasoning = 32;            ///< tokens of reasoning before the list
 };
 
-/// For each prompt the log-prob of every item as the first of the list, nats, in the catalogue's order. The model first
-/// gives its reasons (greedily, to `answer_token`, which is set where it does not come in time).
-[[nodiscard]] inline std::vector<std::vector<double>> item_log_probs(const qwen& model, std::span<const token_ids> prompts,
+/// For each prompt the log-prob of every item as the first of the list, nats, in the catalogue's order. The
+/// model first gives its reasons (greedily, to `answer_token`, which is set where it does not come in time).
+[[nodiscard]] inline std::vector<std::vector<double>> item_log_probs(const qwen& model,
+                                                                     std::span<const token_ids> prompts,
                                                                      const ranking_options& options) {
   require(!options.item_tokens.empty(), "recllm: item_log_probs: there is no item token");
   if (prompts.empty()) return {};
   const std::vector<generated> reasons = generate(
       model, prompts, 1,
-      {.max_new_tokens = options.max_reasoning, .temperature = 0.0, .end_tokens = {options.answer_token}}, random_stream(0));
+      {.max_new_tokens = options.max_reasoning, .temperature = 0.0, .end_tokens = {options.answer_token}},
+      random_stream(0));
   std::vector<token_ids> contexts(prompts.begin(), prompts.end());
   for (std::size_t i = 0; i < contexts.size(); ++i) {
     contexts[i].insert(contexts[i].end(), reasons[i].tokens.begin(), reasons[i].tokens.end());
