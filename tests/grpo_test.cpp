@@ -143,10 +143,17 @@ TEST_CASE("garbage in padding changes nothing; NaN in a token shows") {
 TEST_CASE("grpo's advantages are group-relative by its settings") {
   const row_values<double> rewards = rows_of({{1}, {2}, {3}, {7}}).col(0);
   const std::vector<std::size_t> groups{0, 0, 0, 5};
-  CHECK(grpo{}.advantages(rewards, groups)(2) == Approx(1.0 / 1.0001));
-  CHECK(grpo{.epsilon = 1.0}.advantages(rewards, groups)(2) == Approx(0.5));
-  CHECK(grpo{.scale = advantage_scale::none}.advantages(rewards, groups)(0) == -1.0);
-  CHECK(grpo{}.advantages(rewards, groups)(3) == 0.0);
+  const token_matrix<float> mask = rows_of({{1, 0}, {1, 1}, {1, 1}, {1, 1}}).cast<float>();
+  const scored_step step{.rewards = rewards, .groups = groups, .mask = mask};
+  CHECK(grpo{}.advantages(step)(2, 1) == Approx(1.0 / 1.0001));
+  CHECK(grpo{}.advantages(step)(0, 1) == 0.0);
+  CHECK(grpo{.epsilon = 1.0}.advantages(step)(2, 0) == Approx(0.5));
+  CHECK(grpo{.scale = advantage_scale::none}.advantages(step)(0, 0) == -1.0);
+  CHECK(grpo{.epsilon = 0.0, .divisor = deviation::population}.advantages(step)(0, 0) ==
+        Approx(-std::sqrt(1.5)));
+  CHECK(grpo{}.advantages(step)(3, 0) == 0.0);
+  CHECK(grpo{.lone = lone_completion::keeps_reward}.advantages(step)(3, 0) == 7.0);
+  CHECK(grpo{.advantage = advantage::leave_one_out}.advantages(step)(0, 0) == -1.5);
 }
 
 TEST_CASE("an empty micro-batch and a step without tokens give 0") {
@@ -161,7 +168,7 @@ TEST_CASE("an empty micro-batch and a step without tokens give 0") {
 TEST_CASE("grpo refuses a negative kl_coef") {
   const matrix one = matrix::Ones(1, 1);
   const token_batch<double> b{one, one, one, one, one};
-  CHECK_THROWS_WITH(grpo{.kl_coef = -0.1}(b), "recllm: grpo: kl_coef must be 0 or more, but is -0.1");
+  CHECK_THROWS_WITH(grpo{.kl_coef = -0.1}(b), "recllm: policy_loss: kl_coef must be 0 or more, but is -0.1");
   CHECK_THROWS_WITH(grpo{.kl_coef = std::nan("")}(b), Catch::Matchers::Contains("kl_coef must be 0 or more"));
 }
 
@@ -185,7 +192,10 @@ TEST_CASE("grpo finds the best arm of a bandit from three seeds") {
         while (arm < 4 && left >= old(arm)) left -= old(arm++);
         arms.push_back(arm);
       }
-      const matrix old_log_probs = old(arms).log(), advantages = o.advantages(payoff(arms), one_group);
+      const row_values<double> rewards = payoff(arms);
+      const matrix old_log_probs = old(arms).log(),
+                   advantages =
+                       o.advantages({.rewards = rewards, .groups = one_group, .mask = mask.cast<float>()});
       for (int epoch = 0; epoch < 2; ++epoch) {
         const row_values<double> now = probabilities();
         const matrix log_probs = now(arms).log();

@@ -10,7 +10,7 @@ TEST_CASE("ppo's slope equals finite differences for each normalisation, clipped
   for (const normalisation average :
        {normalisation::per_sequence, normalisation::per_token, normalisation::constant_length(6)})
     for (const std::optional<double> clip : {std::optional<double>(), std::optional<double>(0.2)})
-      check_gradient(ppo{.clip_range = clip, .average = average});
+      check_gradient(ppo{.clip_low = clip, .clip_high = clip, .average = average});
 }
 
 TEST_CASE("ppo does not depend on micro-batches") {
@@ -22,7 +22,7 @@ TEST_CASE("at ratio 1 ppo's slope is REINFORCE's: minus weight times advantage")
   const ragged_batch b = random_batch(9);
   for (const std::optional<double> clip :
        {std::optional<double>(), std::optional<double>(0.2), std::optional<double>(0.0)}) {
-    const ppo o{.clip_range = clip};
+    const ppo o{.clip_low = clip, .clip_high = clip};
     const matrix weights = o.weights(b.mask);
     const evaluation<double> e = o(b.at(b.old_log_probs, weights));
     CHECK((e.dloss_dlogp == -weights * b.advantages).all());
@@ -85,9 +85,9 @@ TEST_CASE("ppo says what is wrong with its arguments") {
   CHECK_THROWS_WITH(ppo{.kl_coef = -1}.token_rewards(experience<double>{reward, one, one, one, one}),
                     Contains("kl_coef must be 0 or more, but is -1"));
   CHECK_THROWS_WITH(ppo{}.token_rewards(experience<double>{reward, one, none, one, one}),
-                    Contains("log_probs and ref_log_probs must be 1 x 1 as the mask"));
+                    Contains("log_probs and ref_log_probs must be 1 x 1 as the mask, but one is 0 x 0"));
   CHECK_THROWS_WITH(ppo{}.token_rewards(experience<double>{row_values<double>(2), one, one, one, one}),
                     Contains("got 2 rewards for 1 completions"));
-  CHECK_THROWS_WITH(ppo{.clip_range = -1}(token_batch<double>{one, one, one, one, one}),
+  CHECK_THROWS_WITH(ppo{.clip_low = -1}(token_batch<double>{one, one, one, one, one}),
                     Contains("clip_low must be in [0, 1], but is -1"));
 }

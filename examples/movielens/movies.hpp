@@ -57,10 +57,10 @@ constexpr prompt_template<
 struct run_options {
   std::filesystem::path data, output = "results/movielens";
   std::uint64_t seed = 1;
-  bool quick = false, resume = false;
+  bool quick = false, resume = false, unconstrained = false;
   std::ptrdiff_t sft_steps = 1000, grpo_steps = 40;
   std::size_t group_size = 12;
-  double learning_rate = 3e-5, kl_coef = 0.04;
+  double learning_rate = 5e-5, kl_coef = 0.04;
   std::optional<double> clip;
   double diversity = 0.0, novelty = 0.0;
 };
@@ -173,6 +173,23 @@ class storyteller {
     for (std::string word; words >> word && word != "offers";)
       if (word != "sees") said.reasons.push_back(word);
     return said;
+  }
+
+  /// What may be said next: in the list, its end and the films of the pool that are neither seen nor listed
+  /// yet; elsewhere anything (empty).
+  [[nodiscard]] std::vector<std::int64_t> allowed(const movie_prompt& asked,
+                                                  std::span<const std::int64_t> so_far) const {
+    const auto list = std::ranges::find(so_far, token("<answer>"));
+    if (list == so_far.end() || std::ranges::find(so_far, token("</answer>")) != so_far.end()) return {};
+    std::vector<bool> taken(catalogue_.size(), false);
+    for (const std::size_t film : asked.seen) taken[film] = true;
+    for (auto said = list + 1; said != so_far.end(); ++said)
+      if (const auto film = items_by_token_.find(*said); film != items_by_token_.end())
+        taken[film->second] = true;
+    std::vector<std::int64_t> tokens{token("</answer>")};
+    for (const std::size_t film : asked.pool)
+      if (!taken[film]) tokens.push_back(item_tokens_[film]);
+    return tokens;
   }
 
   [[nodiscard]] std::vector<std::int64_t> encode(const std::string& text) const {

@@ -14,10 +14,11 @@
 
 namespace movielens {
 
-/// The phase ("sft" or "grpo") and the steps done in it.
+/// The phase ("sft" or "grpo"), the steps done in it, and GRPO's best NDCG@10 on validation so far.
 struct run_state {
   std::string phase = "sft";
   std::ptrdiff_t steps = 0;
+  double best = 0.0;
 };
 
 /// The settings that a resumed run must share with the interrupted one.
@@ -30,12 +31,13 @@ inline nlohmann::ordered_json settings_of(const run_options& o) {
           {"kl_coef", o.kl_coef},
           {"clip", o.clip.value_or(0.0)},
           {"diversity", o.diversity},
-          {"novelty", o.novelty}};
+          {"novelty", o.novelty},
+          {"unconstrained", o.unconstrained}};
 }
 
 inline void write_state(const std::filesystem::path& folder, const run_state& state, const run_options& o) {
   const nlohmann::ordered_json json{
-      {"phase", state.phase}, {"steps", state.steps}, {"settings", settings_of(o)}};
+      {"phase", state.phase}, {"steps", state.steps}, {"best", state.best}, {"settings", settings_of(o)}};
   write_file_atomically(folder / "state.json", json.dump(2) + "\n");
 }
 
@@ -46,14 +48,15 @@ inline run_state read_state(const checkpoints& saved, const run_options& o) {
           "; start without --resume");
   std::ifstream in(last->path / "state.json");
   const nlohmann::ordered_json json = nlohmann::ordered_json::parse(in, nullptr, false);
-  require(json.is_object() && json.contains("phase") && json.contains("steps") && json.contains("settings"),
+  require(json.is_object() && json.contains("phase") && json.contains("steps") && json.contains("best") &&
+              json.contains("settings"),
           "--resume: ", (last->path / "state.json").string(), " is not a run's state");
   const nlohmann::ordered_json wanted = settings_of(o);
   for (const auto& [name, value] : wanted.items())
     require(json["settings"].value(name, nlohmann::ordered_json()) == value, "--resume: the run had ", name,
             " = ", json["settings"].value(name, nlohmann::ordered_json()).dump(), ", this command has ",
             value.dump());
-  return {json["phase"].get<std::string>(), json["steps"].get<std::ptrdiff_t>()};
+  return {json["phase"].get<std::string>(), json["steps"].get<std::ptrdiff_t>(), json["best"].get<double>()};
 }
 
 }  // namespace movielens

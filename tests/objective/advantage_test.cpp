@@ -126,6 +126,15 @@ TEST_CASE("equal rewards have advantages of exactly 0") {
   CHECK(mixed(4) > 0.0);
 }
 
+TEST_CASE("a completion without others has advantage 0, or keeps its reward where that is asked for") {
+  const row_values<double> rewards = column({1, 3, 7});
+  const numbers groups{0, 0, 1};
+  const advantage_options keeps{.scale = advantage_scale::none, .lone = lone_completion::keeps_reward};
+  CHECK((group_relative(rewards, groups, keeps) == column({-1, 1, 7})).all());
+  CHECK((leave_one_out(rewards, groups, keeps) == column({-2, 2, 7})).all());
+  CHECK(group_relative(rewards, groups)(2) == 0.0);
+}
+
 TEST_CASE("no rewards, no advantages") {
   CHECK(group_relative(row_values<double>(0), {}).size() == 0);
   CHECK(leave_one_out(row_values<double>(0), {}).size() == 0);

@@ -67,6 +67,22 @@ TEST_CASE("gae equals its double sum over the counted tokens") {
   }
 }
 
+TEST_CASE(
+    "a masked token between two others is passed over, is a step of reward and value 0, or ends the "
+    "episode") {
+  const matrix rewards = rows_of({{0, 9, 1}}), values = rows_of({{0.5, 9, 0.25}}),
+               mask = rows_of({{1, 0, 1}});
+  const auto of = [&](masked_tokens how) {
+    return gae(gae_batch<double>{rewards, values, mask}, {.gamma = 0.5, .lambda = 0.5, .masked = how})
+        .advantages;
+  };
+  // delta of the last: 0.75. carry: 0.5 * 0.25 - 0.5 + 0.25 * 0.75
+  CHECK((of(masked_tokens::carry) == rows_of({{-0.1875, 0, 0.75}})).all());
+  // zero: at the hole 0.5 * 0.25 + 0.25 * 0.75 = 0.3125; before it -0.5 + 0.25 * 0.3125
+  CHECK((of(masked_tokens::zero) == rows_of({{-0.421875, 0, 0.75}})).all());
+  CHECK((of(masked_tokens::reset) == rows_of({{-0.5, 0, 0.75}})).all());
+}
+
 TEST_CASE("with lambda 1 the returns are the discounted rewards to come, whatever the critic says") {
   const episodes x = draw(3), y = draw(4);
   const gae_estimate<double> a =

@@ -26,6 +26,7 @@ struct gae_batch {
 struct gae_options {
   double gamma = 1.0;    ///< discount, in [0, 1]
   double lambda = 0.95;  ///< in [0, 1]: 0 trusts the critic, 1 the rewards
+  masked_tokens masked = masked_tokens::carry;
 };
 
 /// Both B x T, 0 where the mask is 0.
@@ -35,9 +36,10 @@ struct gae_estimate {
   token_matrix<S> returns;  ///< advantages + values: what the critic is to learn
 };
 
-/// A_t = sum over l of (gamma lambda)^l delta_(t+l), delta_t = r_t + gamma V_(t+1) - V_t. t counts the tokens
-/// whose mask is not 0, others are passed over with what stands there; V is 0 after the last. Throws
-/// std::invalid_argument for shapes that differ and for gamma or lambda out of range.
+/// A_t = sum over l of (gamma lambda)^l delta_(t+l), delta_t = r_t + gamma V_(t+1) - V_t; V is 0 after the
+/// last token. What stands at tokens whose mask is 0 is not read: with masked_tokens::carry t counts the
+/// others only, with zero they are steps of reward and value 0, with reset V and A are 0 from there on.
+/// Throws std::invalid_argument for shapes that differ and for gamma or lambda out of range.
 template <std::floating_point S>
 [[nodiscard]] gae_estimate<S> gae(const gae_batch<S>& b, const gae_options& how = {}) {
   require(how.gamma >= 0.0 && how.gamma <= 1.0, "recllm: gae: gamma must be in [0, 1], but is ", how.gamma);
@@ -54,7 +56,14 @@ template <std::floating_point S>
   for (Eigen::Index row = 0; row < b.mask.rows(); ++row) {
     double next_value = 0.0, advantage = 0.0;
     for (Eigen::Index t = b.mask.cols() - 1; t >= 0; --t) {
-      if (b.mask(row, t) == S(0)) continue;
+      if (b.mask(row, t) == S(0)) {
+        if (how.masked == masked_tokens::carry) continue;
+        advantage = how.masked == masked_tokens::zero
+                        ? how.gamma * next_value + how.gamma * how.lambda * advantage
+                        : 0.0;
+        next_value = 0.0;
+        continue;
+      }
       const double value = b.values(row, t);
       advantage = b.rewards(row, t) + how.gamma * next_value - value + how.gamma * how.lambda * advantage;
       next_value = value;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include <recllm/core/concepts.hpp>
 #include <recllm/core/types.hpp>
 #include <recllm/torch/adamw.hpp>
+#include <recllm/torch/constraint.hpp>
 #include <recllm/torch/generate.hpp>
 #include <recllm/torch/packed.hpp>
 #include <recllm/torch/qwen.hpp>
@@ -38,20 +40,22 @@ template <class Completion>
 struct token_rollouts : rollouts<Completion> {
   std::vector<token_ids> prompt_tokens;  ///< of each prompt
   std::vector<token_ids> tokens;         ///< B: of each completion
+  token_constraint allowed = {};         ///< which tokens they were drawn from; none = from all
 };
 
 /// One forward pass of some rows: log-probs, entropies and the way back.
 class token_trace {
  public:
-  token_trace(const qwen& model, at::Tensor hidden, at::Tensor targets, double temperature,
+  token_trace(const qwen& model, at::Tensor hidden, at::Tensor targets, double temperature, logit_bias bias,
               std::vector<std::pair<Eigen::Index, Eigen::Index>> places, Eigen::Index rows,
               Eigen::Index columns)
       : head_(model.head()),
         hidden_(std::move(hidden)),
         targets_(std::move(targets)),
         temperature_(temperature),
+        bias_(std::move(bias)),
         places_(std::move(places)),
-        scores_(score_tokens(hidden_.detach(), head_, targets_, temperature_)),
+        scores_(score_tokens(hidden_.detach(), head_, targets_, temperature_, bias_)),
         rows_(rows),
         columns_(columns) {}
 
@@ -67,7 +71,7 @@ class token_trace {
     for (std::size_t m = 0; m < places_.size(); ++m)
       slope.data_ptr<float>()[m] = dloss_dlogp(places_[m].first, places_[m].second);
     const auto [dhidden, dhead] =
-        pull_back_scores(hidden_.detach(), head_, targets_, temperature_, slope.to(hidden_.device()));
+        pull_back_scores(hidden_.detach(), head_, targets_, temperature_, slope.to(hidden_.device()), bias_);
     torch::autograd::backward({hidden_}, {dhidden});
     const at::NoGradGuard no_grad;
     at::Tensor& gathered = head_.mutable_grad();
@@ -86,6 +90,7 @@ class token_trace {
 
   at::Tensor head_, hidden_, targets_;
   double temperature_;
+  logit_bias bias_;
   std::vector<std::pair<Eigen::Index, Eigen::Index>>
       places_;  // row of the block and column of each scored token
   token_scores scores_;
@@ -102,10 +107,13 @@ class causal_lm {
   using rollouts_type = token_rollouts<Completion>;
 
   /// `decode` turns sampled tokens into what rewards see; `sampling.temperature` > 0 is also the scores'.
+  /// `allowed(prompt, so_far)` names the tokens that may follow in a sampled completion (empty = any), a pure
+  /// function: the items of a pool, the branches of a trie. Given completions are not held to it.
   /// `dropout` in [0, 1) is for supervised training: it acts in trace(), not in sample() or log_probs(), so
   /// turn it off (set_dropout) where the two are compared, or the divergence measures its noise.
   struct options {
     std::function<Completion(token_ids)> decode;
+    std::function<token_ids(const Prompt&, std::span<const std::int64_t> so_far)> allowed = {};
     generation_options sampling = {};
     adamw_options optimizer = {};
     double dropout = 0.0;
@@ -137,7 +145,13 @@ class causal_lm {
     rollouts_type r;
     for (const Prompt& prompt : prompts)
       r.prompt_tokens.emplace_back(std::begin(prompt.tokens), std::end(prompt.tokens));
-    std::vector<generated> drawn = generate(model_, r.prompt_tokens, group_size, options_.sampling, rng);
+    if (options_.allowed)
+      r.allowed = [asked = std::make_shared<const std::vector<Prompt>>(prompts.begin(), prompts.end()),
+                   may = options_.allowed](std::size_t prompt, std::span<const std::int64_t> so_far) {
+        return may((*asked)[prompt], so_far);
+      };
+    std::vector<generated> drawn =
+        generate(model_, r.prompt_tokens, group_size, options_.sampling, rng, r.allowed);
     std::vector<std::vector<float>> log_probs;
     for (std::size_t row = 0; row < drawn.size(); ++row) {
       r.prompt.push_back(row / group_size);
@@ -183,8 +197,8 @@ class causal_lm {
     return forward(r, rows, 0.0).log_probs();
   }
 
-  /// A forward pass that keeps its graph. Neighbouring rows of one prompt share its computation. Dropout's
-  /// mask depends on the number of optimizer steps and on rows.first only.
+  /// A forward pass that keeps its graph; borrows the rollouts. Neighbouring rows of one prompt share its
+  /// computation. Dropout's mask depends on the number of optimizer steps and on rows.first only.
   [[nodiscard]] token_trace trace(const rollouts_type& r, row_block rows) const {
     return forward(r, rows, options_.dropout);
   }
@@ -274,10 +288,24 @@ class causal_lm {
       const at::Tensor kept = at::empty(x.sizes(), at::kFloat).bernoulli_(1.0 - dropout, generator);
       return x * kept.div_(1.0 - dropout).to(x.options());
     };
+    logit_bias bias;
+    if (r.allowed)
+      bias = [&r, first_row = rows.first, places, vocabulary = model_.config().vocab_size,
+              device = model_.device()](std::int64_t first, std::int64_t count) {
+        std::vector<token_ids> sets;
+        for (std::int64_t m = first; m < first + count; ++m) {
+          const auto [row, column] = places[static_cast<std::size_t>(m)];
+          const std::size_t number = static_cast<std::size_t>(first_row + row);
+          sets.push_back(r.allowed(r.prompt[number],
+                                   std::span(r.tokens[number]).first(static_cast<std::size_t>(column))));
+        }
+        return constraint_bias(sets, vocabulary, device);
+      };
     const at::Tensor hidden =
         model_.hidden(batch, drop).index_select(0, torch::tensor(sources, at::kLong).to(model_.device()));
     return token_trace(model_, hidden, torch::tensor(targets, at::kLong).to(model_.device()),
-                       options_.sampling.temperature, std::move(places), rows.count, r.mask.cols());
+                       options_.sampling.temperature, std::move(bias), std::move(places), rows.count,
+                       r.mask.cols());
   }
 
   /// mask 1 on every token, log_probs 0.

@@ -11,6 +11,7 @@
 
 #include <recllm/core/check.hpp>
 #include <recllm/core/random.hpp>
+#include <recllm/torch/constraint.hpp>
 #include <recllm/torch/packed.hpp>
 #include <recllm/torch/qwen.hpp>
 #include <recllm/torch/torch.hpp>
@@ -133,10 +134,12 @@ class group_cache {
 }
 
 /// group_size completions of each prompt, a prompt's completions as neighbours. Row r draws only from
-/// `rng.split(r)`, one uniform number a token (inverse of the cumulative distribution).
+/// `rng.split(r)`, one uniform number a token (inverse of the cumulative distribution). Where `allowed` is
+/// given, only what it allows is drawn.
 [[nodiscard]] inline std::vector<generated> generate(const qwen& model, std::span<const token_ids> prompts,
                                                      std::size_t group_size,
-                                                     const generation_options& options, random_stream rng) {
+                                                     const generation_options& options, random_stream rng,
+                                                     const token_constraint& allowed = {}) {
   require(group_size > 0 && options.max_new_tokens > 0,
           "recllm: generate: group_size and max_new_tokens must be positive");
   require(options.temperature >= 0.0, "recllm: generate: temperature = ", options.temperature,
@@ -173,7 +176,15 @@ class group_cache {
   for (std::int64_t place = 0;; ++place) {
     const bool greedy = options.temperature == 0.0;
     const at::Tensor logits = at::linear(hidden, model.head());
-    const at::Tensor log_probs = at::log_softmax(greedy ? logits : logits / options.temperature, 1);
+    const at::Tensor scaled = greedy ? logits : logits / options.temperature;
+    at::Tensor bias;
+    if (allowed) {
+      std::vector<token_ids> sets(rows);
+      for (std::size_t r = 0; r < rows; ++r)
+        if (!ended[r]) sets[r] = allowed(r / group_size, out[r].tokens);
+      bias = constraint_bias(sets, logits.size(1), device);
+    }
+    const at::Tensor log_probs = at::log_softmax(bias.defined() ? scaled + bias : scaled, 1);
     at::Tensor chosen;
     if (greedy) {
       chosen = log_probs.argmax(1);
@@ -182,10 +193,10 @@ class group_cache {
       for (std::size_t r = 0; r < rows; ++r)
         draws.data_ptr<float>()[r] = static_cast<float>(streams[r].uniform());
       const at::Tensor cumulative = log_probs.exp().cumsum(1);
-      chosen =
-          at::searchsorted(cumulative, draws.to(device) * cumulative.narrow(1, -1, 1), false, /*right=*/true)
-              .squeeze(1)
-              .clamp_max(log_probs.size(1) - 1);
+      const at::Tensor total = cumulative.narrow(1, -1, 1);
+      // Below the total, or rounding could choose the last token, however unlikely it is.
+      const at::Tensor drawn = (draws.to(device) * total).minimum(at::nextafter(total, at::zeros_like(total)));
+      chosen = at::searchsorted(cumulative, drawn, false, /*right=*/true).squeeze(1);
     }
     const at::Tensor chosen_log_probs = log_probs.gather(1, chosen.unsqueeze(1)).squeeze(1).cpu();
     const at::Tensor chosen_host = chosen.cpu();

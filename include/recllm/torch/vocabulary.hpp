@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <utility>
 
 #include <recllm/torch/torch.hpp>
@@ -18,6 +19,10 @@ struct token_scores {
   at::Tensor log_probs;  ///< M
   at::Tensor entropies;  ///< M, of the whole distribution at each token
 };
+
+/// `bias(first, count)`: added to the logits of those rows, count x V, or undefined for nothing; see
+/// constraint_bias.
+using logit_bias = std::function<at::Tensor(std::int64_t first, std::int64_t count)>;
 
 namespace detail {
 /// Rows whose logits fit in about 16 MiB of floats.
@@ -31,18 +36,27 @@ void for_row_blocks(std::int64_t rows, std::int64_t vocabulary, Block&& block) {
   const std::int64_t most = vocabulary_rows(vocabulary);
   for (std::int64_t first = 0; first < rows; first += most) block(first, std::min(most, rows - first));
 }
+
+/// count x V.
+inline at::Tensor block_logits(const at::Tensor& hidden, const at::Tensor& head, double temperature,
+                               const logit_bias& bias, std::int64_t first, std::int64_t count) {
+  const at::Tensor logits = at::linear(hidden.narrow(0, first, count), head).div_(temperature);
+  const at::Tensor added = bias ? bias(first, count) : at::Tensor();
+  return added.defined() ? logits + added : logits;
+}
 }  // namespace detail
 
-/// Scores of `targets` (M, int64) given `hidden` (M x d) under softmax(hidden head^T / temperature); head is
-/// V x d.
+/// Scores of `targets` (M, int64) given `hidden` (M x d) under softmax(hidden head^T / temperature + bias);
+/// head is V x d.
 [[nodiscard]] inline token_scores score_tokens(const at::Tensor& hidden, const at::Tensor& head,
-                                               const at::Tensor& targets, double temperature) {
+                                               const at::Tensor& targets, double temperature,
+                                               const logit_bias& bias = {}) {
   const at::NoGradGuard no_grad;
   token_scores scores{at::empty({hidden.size(0)}, hidden.options()),
                       at::empty({hidden.size(0)}, hidden.options())};
   detail::for_row_blocks(hidden.size(0), head.size(0), [&](std::int64_t first, std::int64_t count) {
     const at::Tensor log_probs =
-        at::log_softmax(at::linear(hidden.narrow(0, first, count), head).div_(temperature), 1);
+        at::log_softmax(detail::block_logits(hidden, head, temperature, bias, first, count), 1);
     scores.log_probs.narrow(0, first, count)
         .copy_(log_probs.gather(1, targets.narrow(0, first, count).unsqueeze(1)).squeeze(1));
     scores.entropies.narrow(0, first, count).copy_(log_probs.exp().mul_(log_probs).sum(1).neg_());
@@ -55,17 +69,18 @@ void for_row_blocks(std::int64_t rows, std::int64_t vocabulary, Block&& block) {
                                                                         const at::Tensor& head,
                                                                         const at::Tensor& targets,
                                                                         double temperature,
-                                                                        const at::Tensor& dloss_dlogp) {
+                                                                        const at::Tensor& dloss_dlogp,
+                                                                        const logit_bias& bias = {}) {
   const at::NoGradGuard no_grad;
   at::Tensor dhidden = at::empty_like(hidden);
   at::Tensor dhead = at::zeros_like(head);
   detail::for_row_blocks(hidden.size(0), head.size(0), [&](std::int64_t first, std::int64_t count) {
-    const at::Tensor rows = hidden.narrow(0, first, count);
     const at::Tensor slope = dloss_dlogp.narrow(0, first, count).unsqueeze(1) / temperature;
-    at::Tensor dlogits = at::softmax(at::linear(rows, head).div_(temperature), 1).mul_(slope.neg());
+    at::Tensor dlogits =
+        at::softmax(detail::block_logits(hidden, head, temperature, bias, first, count), 1).mul_(slope.neg());
     dlogits.scatter_add_(1, targets.narrow(0, first, count).unsqueeze(1), slope);
     dhidden.narrow(0, first, count).copy_(dlogits.matmul(head));
-    dhead.addmm_(dlogits.t(), rows);
+    dhead.addmm_(dlogits.t(), hidden.narrow(0, first, count));
   });
   return {dhidden, dhead};
 }

@@ -71,6 +71,26 @@ inline constexpr std::size_t unit_of = [] {
     return std::size_t{1};
 }();
 
+/// Whether an objective learns from labels: kto does.
+template <class O>
+inline constexpr bool reads_labels = [] {
+  if constexpr (requires { O::reads_labels; })
+    return static_cast<bool>(O::reads_labels);
+  else
+    return false;
+}();
+
+/// Whether an objective must see all rows of a step at once.
+template <class O>
+[[nodiscard]] bool whole_step(const O& objective) {
+  if constexpr (requires {
+                  { objective.needs_whole_step() } -> std::convertible_to<bool>;
+                })
+    return objective.needs_whole_step();
+  else
+    return false;
+}
+
 template <class P>
 using completions_of = std::remove_cvref_t<decltype(std::declval<rollouts_of<P>&>().completions)>;
 
@@ -88,6 +108,18 @@ consteval bool can_show() {
                   "rejected  of "
                   "the policy's types: see recllm::preference");
     return pairs;
+  } else if constexpr (reads_labels<O>) {
+    constexpr bool labelled =
+        requires(const Example& e, std::vector<prompt_of<P>> prompts, completions_of<P> completions) {
+      prompts.push_back(e.prompt);
+      completions.push_back(e.completion);
+      { e.desirable } -> std::convertible_to<bool>;
+    };
+    static_assert(
+        labelled,
+        "recllm: this objective learns from labels, so fit needs examples with  prompt , completion  and  "
+        "desirable : see recllm::feedback");
+    return labelled;
   } else {
     constexpr bool single =
         requires(const Example& e, std::vector<prompt_of<P>> prompts, completions_of<P> completions) {
@@ -105,8 +137,10 @@ consteval bool can_show() {
 
 /// One step on the examples numbered `numbers`: their log-probs, the objective, its pullback in
 /// micro-batches, one update. Rows 2i and 2i + 1 are the chosen and the rejected completion of pair i where
-/// the objective compares pairs. Throws non_finite_error, the weights unchanged, for a loss or gradient that
-/// is not finite.
+/// the objective compares pairs. Where it learns from labels, the advantages are 1 for a desirable completion
+/// and -1 for an undesirable one; where it also needs the whole step, as many rows follow in which each
+/// prompt is answered by the completion of the example before it (the first by the last's), of advantage 0.
+/// Throws non_finite_error, the weights unchanged, for a loss or gradient that is not finite.
 template <class P, class O, class Example, class Reference>
 fit_metrics fit_step(P& policy, const O& objective, std::span<const Example> examples,
                      std::span<const std::size_t> numbers, update how, std::size_t micro_rows,
@@ -125,6 +159,21 @@ fit_metrics fit_step(P& policy, const O& objective, std::span<const Example> exa
       completions.push_back(e.completion);
     }
   }
+  std::vector<float> labels;
+  if constexpr (detail::reads_labels<O>) {
+    for (const std::size_t number : numbers) labels.push_back(examples[number].desirable ? 1.0f : -1.0f);
+    if (detail::whole_step(objective)) {
+      const std::size_t count = numbers.size();
+      require(count > 1,
+              "recllm: fit: this objective compares each prompt's completion with another example's, but a "
+              "step has only one example; use a batch_size of at least 2");
+      for (std::size_t i = 0; i < count; ++i) {
+        prompts.push_back(prompts[i]);
+        completions.push_back(completions[(i + count - 1) % count]);
+        labels.push_back(0.0f);
+      }
+    }
+  }
   const rollouts_of<P> r = policy.given(std::span<const prompt_of<P>>(prompts), completions);
   detail::check_rollouts(r, prompts.size(), prompts.size(), "fit");
 
@@ -134,19 +183,32 @@ fit_metrics fit_step(P& policy, const O& objective, std::span<const Example> exa
   fixed.old_log_probs = r.log_probs;
   fixed.ref_log_probs = detail::reference_log_probs(reference, r, blocks);
   fixed.advantages = r.mask;
+  for (std::size_t row = 0; row < labels.size(); ++row)
+    fixed.advantages.row(static_cast<Eigen::Index>(row)).setConstant(labels[row]);
   fixed.weights = objective.weights(r.mask);
 
-  const detail::pass_totals totals = detail::pass(policy, objective, r, fixed, blocks, "fit", step);
+  const bool at_once = blocks.size() > 1 && detail::whole_step(objective);
+  const detail::pass_totals totals =
+      at_once ? detail::pass_at_once(policy, objective, r, fixed, blocks, "fit", step)
+              : detail::pass(policy, objective, r, fixed, blocks, "fit", step);
   fit_metrics m;
   m.step = step;
   m.grad_norm = policy.step(how);
   m.loss = totals.loss;
   if (totals.entropy) m.entropy = *totals.entropy / std::max(1.0, totals.tokens);
-  if (totals.counts.pairs > 0.0) {
-    m.margin = (totals.counts.chosen_reward - totals.counts.rejected_reward) / totals.counts.pairs;
-    m.accuracy = totals.counts.correct / totals.counts.pairs;
+  const tally& counts = totals.counts;
+  if (counts.chosen > 0.0) {
+    m.chosen_reward = counts.chosen_reward / counts.chosen;
+    m.chosen_log_prob = counts.chosen_log_prob / counts.chosen;
   }
-  m.num_tokens = static_cast<std::size_t>((r.mask != 0.0f).count());
+  if (counts.rejected > 0.0) {
+    m.rejected_reward = counts.rejected_reward / counts.rejected;
+    m.rejected_log_prob = counts.rejected_log_prob / counts.rejected;
+  }
+  if (m.chosen_reward && m.rejected_reward) m.margin = *m.chosen_reward - *m.rejected_reward;
+  if (counts.pairs > 0.0) m.accuracy = counts.correct / counts.pairs;
+  const auto shown = static_cast<Eigen::Index>(numbers.size() * unit);  // not those that are only scored
+  m.num_tokens = static_cast<std::size_t>((r.mask.topRows(shown) != 0.0f).count());
   m.learning_rate = how.learning_rate;
   m.seconds = watch.seconds();
   return m;

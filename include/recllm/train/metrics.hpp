@@ -63,8 +63,14 @@ struct fit_metrics {
   double grad_norm = 0.0;           ///< before clipping
   double learning_rate = 0.0;       ///< of this step
   double seconds = 0.0;             ///< the step took
-  std::optional<double> margin{};  ///< dpo: mean of beta * (chosen's - rejected's log-ratio to the reference)
-  std::optional<double> accuracy{};  ///< dpo: share of pairs whose margin is above 0
+  std::optional<double>
+      chosen_reward{};  ///< dpo, kto: mean reward (beta * log-ratio) of chosen, desirable completions
+  std::optional<double> rejected_reward{};  ///< of rejected, undesirable ones
+  std::optional<double>
+      chosen_log_prob{};  ///< mean log-prob of a chosen completion, nats, summed over its tokens
+  std::optional<double> rejected_log_prob{};  ///< of a rejected one
+  std::optional<double> margin{};             ///< chosen_reward - rejected_reward
+  std::optional<double> accuracy{};           ///< dpo: share of pairs whose margin is above 0
 };
 
 /// As above.
@@ -74,8 +80,12 @@ void for_each_field(const fit_metrics& m, Function&& f) {
   f(std::string("epoch"), m.epoch);
   f(std::string("loss"), m.loss);
   if (m.entropy) f(std::string("entropy"), *m.entropy);
+  if (m.chosen_reward) f(std::string("rewards/chosen"), *m.chosen_reward);
+  if (m.rejected_reward) f(std::string("rewards/rejected"), *m.rejected_reward);
   if (m.margin) f(std::string("rewards/margins"), *m.margin);
   if (m.accuracy) f(std::string("rewards/accuracies"), *m.accuracy);
+  if (m.chosen_log_prob) f(std::string("logps/chosen"), *m.chosen_log_prob);
+  if (m.rejected_log_prob) f(std::string("logps/rejected"), *m.rejected_log_prob);
   f(std::string("num_tokens"), static_cast<double>(m.num_tokens));
   f(std::string("grad_norm"), m.grad_norm);
   f(std::string("learning_rate"), m.learning_rate);

@@ -145,4 +145,42 @@ template <class P, class O, class Rollouts>
   throw;
 }
 
+/// The same where the objective compares all rows of a step: they are scored first and evaluated at once,
+/// then each block of rows pulls its part of the slope back. The gradient is that of a single block. Gradient
+/// caching: Gao et al., arXiv 2101.06983.
+template <class P, class O, class Rollouts>
+[[nodiscard]] pass_totals pass_at_once(P& policy, const O& objective, const Rollouts& r,
+                                       const fixed_batch& fixed, std::span<const row_block> blocks,
+                                       std::string_view who, std::ptrdiff_t step) try {
+  const token_matrix<float> log_probs = reference_log_probs(&policy, r, blocks);
+  const token_batch<float> batch{log_probs, fixed.old_log_probs, fixed.ref_log_probs, fixed.advantages,
+                                 fixed.weights};
+  const evaluation<float> e = objective(batch);
+  if (!std::isfinite(e.loss) || !e.dloss_dlogp.isFinite().all())
+    throw non_finite_error(message("recllm: ", who, ": step ", step, ": the loss is ", printable(e.loss),
+                                   ", or its slope is not finite: ", culprit(batch),
+                                   "; the weights are unchanged"));
+  pass_totals totals;
+  totals.passes = 1.0;
+  totals.counts += e;
+  totals.loss = e.loss;
+  for (const row_block rows : blocks) {
+    const token_matrix<float> slope = e.dloss_dlogp.middleRows(rows.first, rows.count);
+    const token_matrix<float> counted =
+        r.mask.middleRows(rows.first, rows.count) *
+        (fixed.advantages.middleRows(rows.first, rows.count) != 0.0f).template cast<float>();
+    if ((counted == 0.0f).all()) continue;  // completions that are only scored
+    auto trace = policy.trace(r, rows);
+    if constexpr (EntropyTrace<decltype(trace)>)
+      totals.entropy =
+          totals.entropy.value_or(0.0) + static_cast<double>((trace.entropies() * counted).sum());
+    totals.tokens += static_cast<double>(counted.sum());
+    trace.backward(slope);
+  }
+  return totals;
+} catch (...) {
+  forget_gradient(policy);
+  throw;
+}
+
 }  // namespace recllm::detail

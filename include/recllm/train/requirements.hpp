@@ -111,7 +111,7 @@ consteval bool can_compare() {
   constexpr bool compares = GroupObjective<O>;
   static_assert(compares,
                 "recllm: train needs an objective with  o(batch) , needs_reference() , weights(mask)  and  "
-                "advantages(rewards, groups) , such as grpo{}; ppo learns by train_ppo, sft and dpo by fit");
+                "advantages(scored_step) , such as grpo{}; ppo learns by train_ppo, sft and dpo by fit");
   return compares;
 }
 

@@ -113,8 +113,9 @@ step_metrics group_step(P& policy, const O& objective, const Goal& goal, const s
   detail::fixed_batch fixed;
   fixed.old_log_probs = r.log_probs;
   fixed.ref_log_probs = detail::reference_log_probs(reference, r, blocks);
-  const row_values<double> advantages = objective.advantages(rewards, r.prompt);
-  fixed.advantages = advantages.cast<float>().replicate(1, r.mask.cols()) * r.mask;
+  const token_matrix<double> advantages =
+      objective.advantages(scored_step{.rewards = rewards, .groups = r.prompt, .mask = r.mask});
+  fixed.advantages = advantages.cast<float>();
   fixed.weights = objective.weights(r.mask);
 
   detail::pass_totals totals;
