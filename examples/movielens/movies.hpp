@@ -175,21 +175,22 @@ class storyteller {
     return said;
   }
 
-  /// What may be said next: in the list, its end and the films of the pool that are neither seen nor listed
-  /// yet; elsewhere anything (empty).
+  /// What may be said next: in the list, ten films of the pool that are neither seen nor listed yet, then its
+  /// end; elsewhere anything (empty).
   [[nodiscard]] std::vector<std::int64_t> allowed(const movie_prompt& asked,
                                                   std::span<const std::int64_t> so_far) const {
     const auto list = std::ranges::find(so_far, token("<answer>"));
     if (list == so_far.end() || std::ranges::find(so_far, token("</answer>")) != so_far.end()) return {};
-    std::vector<bool> taken(catalogue_.size(), false);
-    for (const std::size_t film : asked.seen) taken[film] = true;
-    for (auto said = list + 1; said != so_far.end(); ++said)
-      if (const auto film = items_by_token_.find(*said); film != items_by_token_.end())
-        taken[film->second] = true;
-    std::vector<std::int64_t> tokens{token("</answer>")};
-    for (const std::size_t film : asked.pool)
-      if (!taken[film]) tokens.push_back(item_tokens_[film]);
-    return tokens;
+    const std::span<const std::int64_t> said(list + 1, so_far.end());
+    std::vector<std::int64_t> films;
+    if (said.size() < list_length) {
+      std::vector<bool> taken(catalogue_.size(), false);
+      for (const std::size_t film : asked.seen) taken[film] = true;
+      for (const std::int64_t film : said) taken[items_by_token_.at(film)] = true;
+      for (const std::size_t film : asked.pool)
+        if (!taken[film]) films.push_back(item_tokens_[film]);
+    }
+    return films.empty() ? std::vector{token("</answer>")} : films;
   }
 
   [[nodiscard]] std::vector<std::int64_t> encode(const std::string& text) const {
