@@ -124,6 +124,42 @@ TEST_CASE("entropies are those of the softmax") {
   CHECK(entropies(1, 1) == 0.0f);  // past the end
 }
 
+TEST_CASE("the gradient of the entropies is their finite difference") {
+  for (const std::uint64_t seed : {17u, 18u}) {
+    INFO("seed " << seed);
+    tabular_policy policy = random_policy(seed);
+    const tabular_rollouts r = policy.given(both, {{3, 0, 2}, {1, 2, 0}});
+    random_stream rng(seed + 100);
+    token_matrix<float> slope(2, 3);
+    for (float& s : slope.reshaped()) s = static_cast<float>(rng.normal());
+
+    const auto value = [&](const token_matrix<double>& logits) {
+      double sum = 0.0;
+      for (std::size_t row = 0; row < 2; ++row)
+        for (Eigen::Index place = 0; place < 3; ++place)
+          for (int item = 0; item < 4; ++item) {
+            const double log_prob = log_probability(logits, row, place, item);
+            sum -= static_cast<double>(slope(static_cast<Eigen::Index>(row), place)) * std::exp(log_prob) *
+                   log_prob;
+          }
+      return sum;
+    };
+    const token_matrix<double> before = policy.logits();
+    token_matrix<double> expected(before.rows(), before.cols());
+    for (Eigen::Index i = 0; i < before.rows(); ++i)
+      for (Eigen::Index j = 0; j < before.cols(); ++j) {
+        token_matrix<double> up = before, down = before;
+        up(i, j) += 1e-5;
+        down(i, j) -= 1e-5;
+        expected(i, j) = (value(up) - value(down)) / 2e-5;
+      }
+    auto trace = policy.trace(r, {0, 2});
+    trace.backward(token_matrix<float>(token_matrix<float>::Zero(2, 3)), slope);
+    policy.step({.learning_rate = 1.0});
+    CHECK((before - policy.logits() - expected).abs().maxCoeff() < 1e-8);
+  }
+}
+
 TEST_CASE("clipping scales the step to the norm it allows") {
   tabular_policy policy{{.prompts = 1, .length = 1, .items = 2}};
   const tabular_rollouts r = policy.given(std::vector<std::size_t>{0}, {{1}});

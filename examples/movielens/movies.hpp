@@ -58,9 +58,9 @@ struct run_options {
   std::filesystem::path data, output = "results/movielens";
   std::uint64_t seed = 1;
   bool quick = false, resume = false, unconstrained = false;
-  std::ptrdiff_t sft_steps = 1000, grpo_steps = 40;
+  std::ptrdiff_t sft_steps = 1000, grpo_steps = 60;
   std::size_t group_size = 12;
-  double learning_rate = 5e-5, kl_coef = 0.04;
+  double learning_rate = 1e-4, kl_coef = 0.04;
   std::optional<double> clip;
   double diversity = 0.0, novelty = 0.0;
 };

@@ -214,6 +214,14 @@ class tabular_policy::forward_pass {
     }
   }
 
+  /// The same, and that of dloss_dentropy, count x T: dH/dlogit_v = -p_v (log p_v + H).
+  void backward(token_view<float> dloss_dlogp, token_view<float> dloss_dentropy) {
+    backward(dloss_dlogp);
+    for (const token& at : tokens_)
+      policy_.gradient_.row(at.cell) -= static_cast<double>(dloss_dentropy(at.row, at.place)) *
+                                        at.log_softmax.exp() * (at.log_softmax + entropy(at));
+  }
+
  private:
   friend tabular_policy;
   forward_pass(tabular_policy& policy, std::vector<token> tokens, Eigen::Index count)
@@ -230,6 +238,6 @@ inline tabular_policy::forward_pass tabular_policy::trace(const tabular_rollouts
 
 static_assert(Policy<tabular_policy> && Teachable<tabular_policy> &&
               Scorer<const tabular_policy, tabular_rollouts>);
-static_assert(EntropyTrace<tabular_policy::forward_pass>);
+static_assert(EntropyPullback<tabular_policy::forward_pass>);
 
 }  // namespace recllm

@@ -1,5 +1,5 @@
-// Constrained decoding: nothing else is drawn, and sampling, scoring and gradients are those of the distribution
-// over the allowed tokens.
+// Constrained decoding: nothing else is drawn, and sampling, scoring and gradients are those of the
+// distribution over the allowed tokens.
 #include <recllm/torch/constraint.hpp>
 
 #include <algorithm>
@@ -25,22 +25,19 @@ constexpr std::int64_t vocabulary = 13;
 token_ids may_follow(const text& prompt, std::span<const std::int64_t> so_far) {
   if (so_far.empty()) return {};
   token_ids items = prompt.tokens.size() == 3 ? token_ids{2, 4, 9} : token_ids{12, 6};
-  std::erase_if(items, [&](std::int64_t token) {
-    return std::ranges::find(so_far.subspan(1), token) != so_far.end();
-  });
+  std::erase_if(
+      items, [&](std::int64_t token) { return std::ranges::find(so_far.subspan(1), token) != so_far.end(); });
   items.push_back(0);
   return items;
 }
 
 causal_lm<text, text> make_policy(double temperature = 1.0) {
-  return {qwen({.vocab_size = vocabulary,
-                .hidden_size = 16,
-                .intermediate_size = 24,
-                .initializer_range = 0.4},
-               random_stream(1)),
-          {.decode = [](token_ids tokens) { return text{std::move(tokens)}; },
-           .allowed = may_follow,
-           .sampling = {.max_new_tokens = 5, .temperature = temperature, .end_tokens = {0}}}};
+  return {
+      qwen({.vocab_size = vocabulary, .hidden_size = 16, .intermediate_size = 24, .initializer_range = 0.4},
+           random_stream(1)),
+      {.decode = [](token_ids tokens) { return text{std::move(tokens)}; },
+       .allowed = may_follow,
+       .sampling = {.max_new_tokens = 5, .temperature = temperature, .end_tokens = {0}}}};
 }
 
 /// Log-softmax over the allowed tokens only, 13, by its definition.
@@ -77,7 +74,8 @@ TEST_CASE("only what is allowed is drawn, with the log-probs of scoring", "[cons
   }
 }
 
-TEST_CASE("log-probs, entropies and gradients are autograd's of the constrained distribution", "[constraint]") {
+TEST_CASE("log-probs, entropies and gradients are autograd's of the constrained distribution",
+          "[constraint]") {
   const auto policy = make_policy();
   const auto r = policy.sample(prompts, 3, random_stream(4));
   random_stream draws(6);
@@ -105,8 +103,7 @@ TEST_CASE("log-probs, entropies and gradients are autograd's of the constrained 
       const at::Tensor all = log_probs_among(logits[start + static_cast<std::int64_t>(t)], allowed);
       const auto i = static_cast<Eigen::Index>(row), j = static_cast<Eigen::Index>(t);
       CHECK(log_probs(i, j) == Approx(all[r.tokens[row][t]].item<float>()).margin(1e-5));
-      const at::Tensor among =
-          allowed.empty() ? all : all.index_select(0, torch::tensor(allowed, at::kLong));
+      const at::Tensor among = allowed.empty() ? all : all.index_select(0, torch::tensor(allowed, at::kLong));
       CHECK(entropies(i, j) == Approx(-(among.exp() * among).sum().item<float>()).margin(1e-5));
       loss = loss + all[r.tokens[row][t]] * slopes(i, j);
     }

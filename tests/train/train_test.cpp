@@ -413,6 +413,44 @@ TEST_CASE("a policy that breaks its promise is told how") {
   CHECK_THROWS_WITH(first_step(), Contains("a 4 x 3 mask and 4 x 2 log-probs"));
 }
 
+namespace {
+
+/// A trace that knows no entropies.
+struct plain_policy : tabular_policy {
+  struct plain_trace {
+    tabular_policy::forward_pass whole;
+    [[nodiscard]] token_matrix<float> log_probs() const { return whole.log_probs(); }
+    void backward(token_view<float> dloss_dlogp) { whole.backward(dloss_dlogp); }
+  };
+  [[nodiscard]] plain_trace trace(const tabular_rollouts& r, row_block rows) {
+    return {tabular_policy::trace(r, rows)};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("an entropy bonus keeps the policy open, for any split; a policy that cannot is told so") {
+  const train_options options{.steps = 30, .group_size = 16, .learning_rate = 4.0, .seed = 3};
+  const auto last_entropy = [&](double coefficient, std::size_t micro_rows) {
+    tabular_policy policy = bandit::fresh_policy();
+    train_options how = options;
+    how.micro_rows = micro_rows;
+    double entropy = 0.0;
+    for (const auto& m : train(policy, grpo{.kl_coef = 0, .entropy_coef = coefficient}, bandit::rank_reward,
+                               bandit::users, how))
+      entropy = m.entropy.value();
+    return entropy;
+  };
+  const double free = last_entropy(0.0, 0), open = last_entropy(0.3, 0);
+  CHECK(open > free + 0.1);
+  CHECK(last_entropy(0.3, 5) == Approx(open).epsilon(1e-4));
+
+  plain_policy plain{bandit::fresh_policy()};
+  CHECK_THROWS_WITH(
+      run(train(plain, grpo{.kl_coef = 0, .entropy_coef = 0.1}, bandit::rank_reward, bandit::users, options)),
+      Contains("entropy_coef is not 0"));
+}
+
 TEST_CASE("a group of one, a batch of one, a span of prompts") {
   tabular_policy policy = bandit::fresh_policy();
   for (const auto& m : train(policy, grpo{.kl_coef = 0}, bandit::rank_reward,

@@ -50,6 +50,13 @@ concept EntropyTrace = Trace<T> && requires(T& t) {
   { t.entropies() } -> std::convertible_to<token_matrix<float>>;
 };
 
+/// Satisfied by an entropy trace that also pulls entropies back: `t.backward(dloss_dlogp, dloss_dentropy)`
+/// adds both to the policy's gradient. What an objective's entropy_coef asks for.
+template <class T>
+concept EntropyPullback = EntropyTrace<T> && requires(T& t, const token_matrix<float>& slope) {
+  t.backward(token_view<float>(slope), token_view<float>(slope));
+};
+
 /// Satisfied by `p.trace(rollouts, row_block)` -> Trace.
 template <class P, class Rollouts>
 concept Differentiable = requires(P& p, const Rollouts& r, row_block rows) {

@@ -66,12 +66,24 @@ class token_trace {
   [[nodiscard]] token_matrix<float> entropies() const { return spread(scores_.entropies); }
 
   /// Adds the pullback of dloss_dlogp (count x T) to the model's gradient. Once per trace.
-  void backward(token_view<float> dloss_dlogp) {
-    at::Tensor slope = at::empty({static_cast<std::int64_t>(places_.size())}, at::kFloat);
+  void backward(token_view<float> dloss_dlogp) { pull_back(gather(dloss_dlogp), {}); }
+
+  /// The same, and that of dloss_dentropy (count x T).
+  void backward(token_view<float> dloss_dlogp, token_view<float> dloss_dentropy) {
+    pull_back(gather(dloss_dlogp), gather(dloss_dentropy));
+  }
+
+ private:
+  [[nodiscard]] at::Tensor gather(token_view<float> values) const {
+    at::Tensor packed = at::empty({static_cast<std::int64_t>(places_.size())}, at::kFloat);
     for (std::size_t m = 0; m < places_.size(); ++m)
-      slope.data_ptr<float>()[m] = dloss_dlogp(places_[m].first, places_[m].second);
+      packed.data_ptr<float>()[m] = values(places_[m].first, places_[m].second);
+    return packed.to(hidden_.device());
+  }
+
+  void pull_back(const at::Tensor& dloss_dlogp, const at::Tensor& dloss_dentropy) {
     const auto [dhidden, dhead] =
-        pull_back_scores(hidden_.detach(), head_, targets_, temperature_, slope.to(hidden_.device()), bias_);
+        pull_back_scores(hidden_.detach(), head_, targets_, temperature_, dloss_dlogp, bias_, dloss_dentropy);
     torch::autograd::backward({hidden_}, {dhidden});
     const at::NoGradGuard no_grad;
     at::Tensor& gathered = head_.mutable_grad();
@@ -79,7 +91,6 @@ class token_trace {
     hidden_.reset();
   }
 
- private:
   [[nodiscard]] token_matrix<float> spread(const at::Tensor& values) const {
     const at::Tensor host = values.cpu();
     token_matrix<float> all = token_matrix<float>::Zero(rows_, columns_);

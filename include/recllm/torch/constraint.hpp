@@ -20,8 +20,7 @@ namespace recllm::torch_bridge {
 
 /// `allowed(prompt, so_far)`: the tokens that may follow what a completion of prompt number `prompt` says so
 /// far; empty = any. A pure function.
-using token_constraint =
-    std::function<token_ids(std::size_t prompt, std::span<const std::int64_t> so_far)>;
+using token_constraint = std::function<token_ids(std::size_t prompt, std::span<const std::int64_t> so_far)>;
 
 /// What is added to the logits of M places so that only the allowed tokens remain, M x V: 0 where allowed,
 /// else -1e30, which unlike -inf leaves 0 log 0 = 0; undefined where every place allows any token. Throws

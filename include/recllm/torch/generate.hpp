@@ -195,7 +195,8 @@ class group_cache {
       const at::Tensor cumulative = log_probs.exp().cumsum(1);
       const at::Tensor total = cumulative.narrow(1, -1, 1);
       // Below the total, or rounding could choose the last token, however unlikely it is.
-      const at::Tensor drawn = (draws.to(device) * total).minimum(at::nextafter(total, at::zeros_like(total)));
+      const at::Tensor drawn =
+          (draws.to(device) * total).minimum(at::nextafter(total, at::zeros_like(total)));
       chosen = at::searchsorted(cumulative, drawn, false, /*right=*/true).squeeze(1);
     }
     const at::Tensor chosen_log_probs = log_probs.gather(1, chosen.unsqueeze(1)).squeeze(1).cpu();

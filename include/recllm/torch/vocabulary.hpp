@@ -2,7 +2,8 @@
 // [batch, time, vocabulary] is never held.
 //
 //   logp_m = z_m,y - log sum_v exp z_m,v    with z = h W^T / temperature
-//   dL/dz_m,v = g_m (1[v = y_m] - softmax(z_m)_v)    for g = dL/dlogp
+//   dL/dz_m,v = g_m (1[v = y_m] - p_m,v) - u_m p_m,v (log p_m,v + H_m)
+//   for g = dL/dlogp, u = dL/dH, p = softmax(z), H_m = - sum_v p_m,v log p_m,v
 #pragma once
 
 #include <algorithm>
@@ -64,20 +65,26 @@ inline at::Tensor block_logits(const at::Tensor& hidden, const at::Tensor& head,
   return scores;
 }
 
-/// Pulls dL/dlogp (M) back: returns dL/dhidden (M x d) and dL/dhead (V x d). Logits are computed again.
-[[nodiscard]] inline std::pair<at::Tensor, at::Tensor> pull_back_scores(const at::Tensor& hidden,
-                                                                        const at::Tensor& head,
-                                                                        const at::Tensor& targets,
-                                                                        double temperature,
-                                                                        const at::Tensor& dloss_dlogp,
-                                                                        const logit_bias& bias = {}) {
+/// Pulls dL/dlogp (M) and, where it is given, dL/dentropy (M) back: returns dL/dhidden (M x d) and dL/dhead
+/// (V x d). Logits are computed again.
+[[nodiscard]] inline std::pair<at::Tensor, at::Tensor> pull_back_scores(
+    const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets, double temperature,
+    const at::Tensor& dloss_dlogp, const logit_bias& bias = {}, const at::Tensor& dloss_dentropy = {}) {
   const at::NoGradGuard no_grad;
   at::Tensor dhidden = at::empty_like(hidden);
   at::Tensor dhead = at::zeros_like(head);
   detail::for_row_blocks(hidden.size(0), head.size(0), [&](std::int64_t first, std::int64_t count) {
     const at::Tensor slope = dloss_dlogp.narrow(0, first, count).unsqueeze(1) / temperature;
-    at::Tensor dlogits =
-        at::softmax(detail::block_logits(hidden, head, temperature, bias, first, count), 1).mul_(slope.neg());
+    const at::Tensor log_probs =
+        at::log_softmax(detail::block_logits(hidden, head, temperature, bias, first, count), 1);
+    const at::Tensor probabilities = log_probs.exp();
+    at::Tensor dlogits = probabilities * slope.neg();
+    if (dloss_dentropy.defined()) {
+      const at::Tensor entropy = (probabilities * log_probs).sum(1, true).neg_();
+      dlogits.sub_((log_probs + entropy)
+                       .mul_(probabilities)
+                       .mul_(dloss_dentropy.narrow(0, first, count).unsqueeze(1) / temperature));
+    }
     dlogits.scatter_add_(1, targets.narrow(0, first, count).unsqueeze(1), slope);
     dhidden.narrow(0, first, count).copy_(dlogits.matmul(head));
     dhead.addmm_(dlogits.t(), hidden.narrow(0, first, count));

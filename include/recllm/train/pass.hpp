@@ -19,7 +19,7 @@ namespace recllm::detail {
 
 /// What an objective is told that stays while the rows are passed: each B x T, or empty where there is none.
 struct fixed_batch {
-  token_matrix<float> old_log_probs, ref_log_probs, advantages, weights;
+  token_matrix<float> old_log_probs, ref_log_probs, advantages, weights, entropy_weights;
 };
 
 /// Sums over the rows of passes.
@@ -106,6 +106,30 @@ void check_reference(const O& objective, bool given, std::string_view who) {
           "last argument, or set kl_coef to 0");
 }
 
+/// The weight of each entropy of a step, B x T; empty where the objective has none of its own.
+template <class O>
+[[nodiscard]] token_matrix<float> entropy_weights(const O& objective, const token_matrix<float>& mask) {
+  if constexpr (requires { objective.entropy_weights(mask); })
+    return objective.entropy_weights(mask);
+  else
+    return {};
+}
+
+/// Pulls back what the objective answered. Throws std::invalid_argument where it wants more entropy and the
+/// policy cannot pull that back.
+template <class T>
+void pull_back(T& trace, const evaluation<float>& e, std::string_view who) {
+  if (e.dloss_dentropy.size() == 0) {
+    trace.backward(e.dloss_dlogp);
+  } else if constexpr (EntropyPullback<T>) {
+    trace.backward(e.dloss_dlogp, e.dloss_dentropy);
+  } else {
+    require(false, "recllm: ", who,
+            ": entropy_coef is not 0, so the policy's trace needs  entropies()  and  "
+            "backward(dloss_dlogp, dloss_dentropy) ; add them or set entropy_coef to 0");
+  }
+}
+
 /// trace -> objective -> backward for each block of rows. Throws non_finite_error where a loss or its slope
 /// is not finite; whatever is thrown, the gathered gradient is forgotten.
 template <class P, class O, class Rollouts>
@@ -123,21 +147,27 @@ template <class P, class O, class Rollouts>
     require(log_probs.rows() == rows.count && log_probs.cols() == r.mask.cols(), "recllm: ", who,
             ": the policy's trace has ", log_probs.rows(), " x ", log_probs.cols(), " log-probs; expected ",
             rows.count, " x ", r.mask.cols());
-    const token_batch<float> batch{log_probs, of(fixed.old_log_probs), of(fixed.ref_log_probs),
-                                   of(fixed.advantages), of(fixed.weights)};
+    token_matrix<float> entropies;
+    if constexpr (EntropyTrace<decltype(trace)>) entropies = trace.entropies();
+    const token_batch<float> batch{.log_probs = log_probs,
+                                   .old_log_probs = of(fixed.old_log_probs),
+                                   .ref_log_probs = of(fixed.ref_log_probs),
+                                   .advantages = of(fixed.advantages),
+                                   .weights = of(fixed.weights),
+                                   .entropies = entropies,
+                                   .entropy_weights = of(fixed.entropy_weights)};
     const evaluation<float> e = objective(batch);
-    if (!std::isfinite(e.loss) || !e.dloss_dlogp.isFinite().all())
+    if (!std::isfinite(e.loss) || !e.dloss_dlogp.isFinite().all() || !e.dloss_dentropy.isFinite().all())
       throw non_finite_error(message("recllm: ", who, ": step ", step, ": the loss of rows ", rows.first,
                                      " to ", rows.first + rows.count - 1, " is ", printable(e.loss),
                                      ", or its slope is not finite: ", culprit(batch),
                                      "; the weights are unchanged"));
-    if constexpr (EntropyTrace<decltype(trace)>)
-      totals.entropy =
-          totals.entropy.value_or(0.0) + static_cast<double>((trace.entropies() * of(r.mask)).sum());
+    if (entropies.size() != 0)
+      totals.entropy = totals.entropy.value_or(0.0) + static_cast<double>((entropies * of(r.mask)).sum());
     totals.tokens += static_cast<double>(of(r.mask).sum());
     totals.counts += e;
     totals.loss += e.loss;
-    trace.backward(e.dloss_dlogp);
+    pull_back(trace, e, who);
   }
   return totals;
 } catch (...) {

@@ -131,7 +131,8 @@ step_metrics ppo_step(P& policy, C& critic, const O& objective, const Goal& goal
       rewards.template cast<float>(), fixed.old_log_probs, fixed.ref_log_probs, values.old_values, r.mask});
   fixed.advantages = std::move(estimate.advantages);
   values.returns = std::move(estimate.returns);
-  fixed.weights = r.mask;
+  fixed.weights = fixed.entropy_weights = r.mask;
+  token_matrix<float> value_weights = r.mask;
 
   const std::size_t rows_a_batch = (r.completions.size() + options.mini_batches - 1) / options.mini_batches;
   const std::vector<row_block> batches = row_blocks(all, rows_a_batch);
@@ -146,10 +147,12 @@ step_metrics ppo_step(P& policy, C& critic, const O& objective, const Goal& goal
       const row_block batch = batches[number];
       const token_matrix<float> mask = r.mask.middleRows(batch.first, batch.count);
       fixed.weights.middleRows(batch.first, batch.count) = objective.weights(mask);
+      fixed.entropy_weights.middleRows(batch.first, batch.count) = objective.entropy_weights(mask);
+      value_weights.middleRows(batch.first, batch.count) = objective.value_weights(mask);
       const std::vector<row_block> parts = row_blocks(batch, options.micro_rows);
       try {
         detail::pass_totals pass = detail::pass(policy, objective, r, fixed, parts, "train_ppo", in.step);
-        value_loss += detail::value_pass(critic, objective, r, values, fixed.weights, parts, in.step);
+        value_loss += detail::value_pass(critic, objective, r, values, value_weights, parts, in.step);
         pass.grad_norm = policy.step(update{in.learning_rate, options.max_grad_norm});
         critic.step(update{critic_rate, options.max_grad_norm});
         moved += pass.counts;
@@ -186,15 +189,20 @@ template <class P, class C, class O, class Goal, class Prompts, class Reference 
                   "backward(dloss_dvalues) , "
                   "and  step(recllm::update)");
     constexpr bool judges =
-        StepObjective<O> && requires(const O& o, const experience<float>& x, const value_batch<float>& b) {
+        StepObjective<O> && requires(const O& o, const experience<float>& x, const value_batch<float>& b,
+                                     const token_matrix<float>& mask) {
       { o.estimate(x) } -> std::convertible_to<gae_estimate<float>>;
       { o.critic_loss(b) } -> std::convertible_to<value_evaluation<float>>;
       { o.past_target(tally{}) } -> std::convertible_to<bool>;
+      { o.value_weights(mask) } -> std::convertible_to<token_matrix<float>>;
+      { o.entropy_weights(mask) } -> std::convertible_to<token_matrix<float>>;
     };
     static_assert(
         judges,
-        "recllm: train_ppo needs an objective with  estimate(experience) , critic_loss(value_batch)  and  "
-        "past_target(tally) , such as ppo{}; grpo learns by train");
+        "recllm: train_ppo needs an objective with  estimate(experience) , critic_loss(value_batch) , "
+        "value_weights(mask) , entropy_weights(mask)  and  past_target(tally) , such as ppo{}; grpo learns "
+        "by "
+        "train");
     if constexpr (criticises && judges && detail::can_score<Reference, policy_type>() &&
                   detail::are_prompts<Prompts, prompt>()) {
       detail::check_options(options, std::ranges::size(prompts), "train_ppo");

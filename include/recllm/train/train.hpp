@@ -117,6 +117,7 @@ step_metrics group_step(P& policy, const O& objective, const Goal& goal, const s
       objective.advantages(scored_step{.rewards = rewards, .groups = r.prompt, .mask = r.mask});
   fixed.advantages = advantages.cast<float>();
   fixed.weights = objective.weights(r.mask);
+  fixed.entropy_weights = detail::entropy_weights(objective, r.mask);
 
   detail::pass_totals totals;
   for (std::size_t epoch = 0; epoch < options.inner_epochs; ++epoch) {
