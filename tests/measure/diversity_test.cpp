@@ -77,3 +77,32 @@ TEST_CASE("entropy in nats") {
   CHECK_THROWS_WITH(entropy(items{1, -2}), "recllm: entropy: expected counts >= 0, got -2");
   CHECK_THROWS_WITH(entropy(std::vector<double>{std::nan("")}), Catch::Matchers::Contains("entropy"));
 }
+
+TEST_CASE("entropy in bits, as evenness and per item reached") {
+  CHECK(entropy(items{4, 2, 1, 1}, {.base = 2.0}) == Approx(1.75));
+  CHECK(entropy(items{3, 3, 3}, {.scale = entropy_scale::evenness}) == Approx(1.0));
+  CHECK(entropy(items{4, 2, 1, 1}, {.scale = entropy_scale::evenness}) == Approx(1.75 / 2.0));
+  CHECK(entropy(items{1, 1, 0, 0}, {.scale = entropy_scale::evenness}) == Approx(0.5));
+  CHECK(entropy(items{5, 0}, {.scale = entropy_scale::evenness}) == 0.0);
+  CHECK(entropy(items{5}, {.scale = entropy_scale::evenness}) == 0.0);
+  CHECK(entropy(items{}, {.scale = entropy_scale::per_reached}) == 0.0);
+  CHECK(entropy(items{1, 1, 0}, {.scale = entropy_scale::per_reached}) == Approx(std::log(2.0) / 2.0));
+  for (const double base : {1.0, 0.5, std::nan("")})
+    CHECK_THROWS_WITH(entropy(items{1}, {.base = base}),
+                      Catch::Matchers::Contains("recllm: entropy: expected a base > 1, got "));
+}
+
+TEST_CASE("topic entropy counts a topic once an item") {
+  using topics = std::vector<std::string>;
+  const std::vector<topics> of{{"war", "drama"}, {"drama"}, {}, {"comedy", "comedy"}, {"drama"}};
+  const auto topics_of = [&](int item) -> const topics& { return of[static_cast<std::size_t>(item)]; };
+  CHECK(topic_entropy(items{0, 1, 3, 4}, topics_of) == Approx(entropy(items{1, 3, 1})));
+  CHECK(topic_entropy(items{0, 3}, topics_of) == Approx(std::log(3.0)));
+  CHECK(topic_entropy(items{0, 3}, topics_of, {.scale = entropy_scale::evenness}) == Approx(1.0));
+  CHECK(topic_entropy(items{1, 4}, topics_of) == 0.0);  // one topic
+  CHECK(topic_entropy(items{1, 1, 3, 3}, topics_of, {.base = 2.0}) == Approx(1.0));
+  CHECK(topic_entropy(items{2}, topics_of) == 0.0);
+  CHECK(topic_entropy(items{}, topics_of) == 0.0);
+  const auto parity = [](int item) { return std::vector<int>{item % 2}; };  // by value
+  CHECK(topic_entropy(items{1, 2, 3, 4}, parity) == Approx(std::log(2.0)));
+}

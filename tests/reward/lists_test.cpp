@@ -76,6 +76,9 @@ TEST_CASE("accuracy terms are the measures of the same name") {
     CHECK(value(reward::lcs(target), list) == measure::position_weighted_lcs(list, user.next_items));
     CHECK(value(reward::lcs(target, measure::uniform_weight{}), list) ==
           measure::position_weighted_lcs(list, user.next_items, measure::uniform_weight{}));
+    CHECK(value(reward::rouge_l(target, 2.0), list) == measure::rouge_l(list, user.next_items, 2.0));
+    CHECK(value(reward::rank_biased_overlap(target, {.p = 0.7}), list) ==
+          measure::rank_biased_overlap(list, user.next_items, {.p = 0.7}));
     CHECK(value(reward::ndcg(target, 2), list) == measure::ndcg_at(list, user.next_items, 2));
     CHECK(value(reward::reciprocal_rank(target), list) == measure::reciprocal_rank(list, user.next_items));
     CHECK(value(reward::recall(target, 4), list) == measure::recall_at(list, user.next_items, 4));
@@ -97,6 +100,16 @@ TEST_CASE("diversity is the share of distinct items, or the distance between att
   CHECK(value(reward::diversity(genres_of), {1, 1}) == 0.0);
   CHECK(value(reward::diversity(genres_of), {1}) == 0.0);
   CHECK(value(reward::diversity([](int item) { return item % 2; }), {1, 2, 3}) == Approx(2.0 / 3.0));
+}
+
+TEST_CASE("topic_entropy takes sets of topics, or one") {
+  const std::map<int, std::set<std::string>> genres{{1, {"war", "drama"}}, {2, {"drama"}}, {3, {"comedy"}}};
+  const auto genres_of = [&](int item) -> const std::set<std::string>& { return genres.at(item); };
+  CHECK(value(reward::topic_entropy(genres_of), {1, 3}) == Approx(std::log(3.0)));
+  CHECK(value(reward::topic_entropy(genres_of), {2}) == 0.0);
+  CHECK(value(reward::topic_entropy(genres_of), {}) == 0.0);
+  CHECK(value(reward::topic_entropy([](int item) { return item % 2; }, {.base = 2.0}), {1, 2}) ==
+        Approx(1.0));
 }
 
 TEST_CASE("novelty is the mean self-information in bits, unseen items at the floor") {
@@ -127,6 +140,8 @@ TEST_CASE("an empty list has a value everywhere") {
     for (const items& list : {items{}, items{1}}) {
       if (!list.empty() && !prompt.next_items.empty()) continue;
       CHECK(reward::evaluate(reward::lcs(target), prompt, list) == 0.0);
+      CHECK(reward::evaluate(reward::rouge_l(target), prompt, list) == 0.0);
+      CHECK(reward::evaluate(reward::rank_biased_overlap(target), prompt, list) == 0.0);
       CHECK(reward::evaluate(reward::ndcg(target), prompt, list) == 0.0);
       CHECK(reward::evaluate(reward::reciprocal_rank(target), prompt, list) == 0.0);
       CHECK(reward::evaluate(reward::recall(target), prompt, list) == 0.0);
@@ -142,7 +157,10 @@ TEST_CASE("each term reports under its name") {
   const auto goal = 0.5 * reward::lcs(&sample::next_items) + reward::ndcg(&sample::next_items) +
                     reward::reciprocal_rank(&sample::next_items) + reward::recall(&sample::next_items) +
                     reward::precision(&sample::next_items) + reward::hit(&sample::next_items) +
-                    reward::diversity() + reward::novelty([](int) { return 0.5; }) - reward::repeats() -
+                    reward::diversity() + reward::novelty([](int) { return 0.5; }) +
+                    reward::rouge_l(&sample::next_items) +
+                    reward::rank_biased_overlap([](const sample&) { return 9; }) +
+                    reward::topic_entropy([](int) { return 0; }) - reward::repeats() -
                     reward::out_of_pool(&sample::liked).named("pool");
   CHECK(reported(goal, user, items{1, 2, 3}) == entries{{"lcs", 1.0},
                                                         {"ndcg", 1.0},
@@ -152,6 +170,9 @@ TEST_CASE("each term reports under its name") {
                                                         {"hit", 1.0},
                                                         {"diversity", 1.0},
                                                         {"novelty", 1.0},
+                                                        {"rouge_l", 1.0},
+                                                        {"rank_biased_overlap", 0.0},
+                                                        {"topic_entropy", 0.0},
                                                         {"repeats", 0.0},
                                                         {"pool", 2.0 / 3.0}});
 }

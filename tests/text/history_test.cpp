@@ -117,6 +117,14 @@ TEST_CASE("a window tells what lies in it, edges included, in time order") {
   CHECK_THROWS_WITH(window_text(told, {.now = 0, .days = 1'000'001}), Contains("has 1000001 days"));
 }
 
+TEST_CASE("counts may be told in digits") {
+  std::vector<activity> told{{"viewed", "A", "x", 0}};
+  const time_window digits{.now = 0, .wording = count_wording::digits};
+  CHECK_THAT(window_text(told, digits), Contains("viewed 'A' 1 time ('x')"));
+  told.push_back({"viewed", "A", "y", 0});
+  CHECK_THAT(window_text(told, digits), Contains("viewed 'A' 2 times ('x', 'y')"));
+}
+
 TEST_CASE("events become activities, one a topic") {
   const std::vector<event> events{{0, 0, 5, day}, {0, 1, 2, day}, {0, 3, 3, day}};
   const std::vector<activity> told = activities(std::span(events), catalogue);

@@ -1,10 +1,14 @@
 // How different the items of a list are from each other, and how much of a catalogue many lists reach.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <numbers>
 #include <ranges>
+#include <type_traits>
 #include <unordered_set>
+#include <vector>
 
 #include <recllm/core/check.hpp>
 #include <recllm/measure/list.hpp>
@@ -63,20 +67,64 @@ class coverage {
   std::unordered_set<Item> seen_;
 };
 
-/// Shannon's entropy of the distribution proportional to `counts`, nats: between 0 and ln of how many are not
-/// 0; 0 for none. Throws std::invalid_argument for a negative or NaN count.
+/// What an entropy is divided by.
+enum class entropy_scale {
+  none,         ///< nothing: Shannon's entropy
+  evenness,     ///< its largest value, that of as many equal counts, those of 0 among them: in [0, 1]; Pielou
+                ///< 1966
+  per_reached,  ///< the number of counts that are not 0, as RecBole's ShannonEntropy is
+};
+
+/// Settings of entropy().
+struct entropy_options {
+  double base = std::numbers::e;  ///< of the logarithm, > 1: e gives nats, 2 bits
+  entropy_scale scale = entropy_scale::none;
+};
+
+/// Shannon's entropy of the distribution proportional to `counts`, by default in nats and unscaled: between 0
+/// and ln of how many are not 0; 0 for none or one. Throws std::invalid_argument for a negative or NaN count,
+/// or a base that is not above 1.
 template <Items Counts>
-[[nodiscard]] double entropy(const Counts& counts) {
-  double total = 0.0;
+[[nodiscard]] double entropy(const Counts& counts, const entropy_options& options = {}) {
+  require(options.base > 1.0, "recllm: entropy: expected a base > 1, got ", options.base);
+  double total = 0.0, places = 0.0, reached = 0.0;
   for (const auto& count : counts) {
     const auto value = static_cast<double>(count);
     require(value >= 0.0, "recllm: entropy: expected counts >= 0, got ", value);
     total += value;
+    places += 1.0;
+    reached += value > 0.0 ? 1.0 : 0.0;
   }
+  if (reached < 2.0) return 0.0;
   double sum = 0.0;
   for (const auto& count : counts)
     if (const double p = static_cast<double>(count) / total; p > 0.0) sum -= p * std::log(p);
-  return sum;
+  if (options.scale == entropy_scale::evenness) return sum / std::log(places);
+  const double value = sum / std::log(options.base);
+  return options.scale == entropy_scale::per_reached ? value / reached : value;
+}
+
+/// The entropy of how often each topic stands in the list: `topics_of(item)` is a range of topics, each of
+/// which counts once an item. An evenness is over the topics that the list has. 0 for fewer than two topics.
+template <Items L, class TopicsOf>
+[[nodiscard]] double topic_entropy(const L& list, const TopicsOf& topics_of,
+                                   const entropy_options& options = {}) {
+  using topics = std::remove_cvref_t<decltype(topics_of(*std::ranges::begin(list)))>;
+  std::vector<std::ranges::range_value_t<topics>> known;
+  std::vector<double> counts;
+  for (const auto& item : list) {
+    const auto& found = topics_of(item);
+    for (auto here = std::ranges::begin(found); here != std::ranges::end(found); ++here) {
+      if (std::find(std::ranges::begin(found), here, *here) != here) continue;  // once an item
+      const auto place = static_cast<std::size_t>(std::ranges::find(known, *here) - known.begin());
+      if (place == known.size()) {
+        known.push_back(*here);
+        counts.push_back(0.0);
+      }
+      counts[place] += 1.0;
+    }
+  }
+  return entropy(counts, options);
 }
 
 }  // namespace recllm::measure

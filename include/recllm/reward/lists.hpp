@@ -1,8 +1,8 @@
 // Rewards of recommended lists: accuracy, diversity, novelty. Penalties are in penalties.hpp.
 //
 // Every term reads the predicted list by items_of(completion) and the rest by projections of the prompt,
-// called once per completion; return a reference or a span where the list is long. All but novelty() are in
-// [0, 1]; what an empty list is worth stands at each.
+// called once per completion; return a reference or a span where the list is long. All but novelty() and
+// topic_entropy() are in [0, 1]; what an empty list is worth stands at each.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,9 @@
 #include <recllm/measure/lcs.hpp>
 #include <recllm/measure/list.hpp>
 #include <recllm/measure/novelty.hpp>
+#include <recllm/measure/rank_overlap.hpp>
 #include <recllm/measure/ranking.hpp>
+#include <recllm/measure/rouge.hpp>
 #include <recllm/reward/expression.hpp>
 #include <recllm/reward/list_of.hpp>
 
@@ -25,6 +27,24 @@ template <class Target, class Weight = measure::log2_discount>
 [[nodiscard]] constexpr auto lcs(Target target, Weight weight = {}) {
   return term("lcs", [=](const auto& prompt, const auto& completion) -> double {
     return measure::position_weighted_lcs(items_of(completion), list_of(target, prompt), weight);
+  });
+}
+
+/// "rouge_l": the F measure of the plain longest common subsequence with the target list; see
+/// measure::rouge_l. 0 where either list is empty.
+template <class Target>
+[[nodiscard]] constexpr auto rouge_l(Target target, double beta = 1.0) {
+  return term("rouge_l", [=](const auto& prompt, const auto& completion) -> double {
+    return measure::rouge_l(items_of(completion), list_of(target, prompt), beta);
+  });
+}
+
+/// "rank_biased_overlap": likeness to the target list, first ranks first; see measure::rank_biased_overlap.
+/// 0 where either list is empty.
+template <class Target>
+[[nodiscard]] constexpr auto rank_biased_overlap(Target target, measure::overlap_options options = {}) {
+  return term("rank_biased_overlap", [=](const auto& prompt, const auto& completion) -> double {
+    return measure::rank_biased_overlap(items_of(completion), list_of(target, prompt), options);
   });
 }
 
@@ -79,6 +99,17 @@ template <class Attributes>
     return measure::intra_list_diversity(items_of(completion), [&](const auto& one, const auto& other) {
       return measure::jaccard_distance(list_of(attributes, one), list_of(attributes, other));
     });
+  });
+}
+
+/// "topic_entropy": the entropy of the list's topics, by default in nats, from 0 to ln of their number;
+/// `topics(item)` is a set of them, or one. See measure::topic_entropy. 0 for fewer than two topics.
+template <class Topics>
+[[nodiscard]] constexpr auto topic_entropy(Topics topics, measure::entropy_options options = {}) {
+  return term("topic_entropy", [=](const auto& completion) -> double {
+    return measure::topic_entropy(
+        items_of(completion), [&](const auto& item) -> decltype(auto) { return list_of(topics, item); },
+        options);
   });
 }
 

@@ -91,11 +91,6 @@ Entry& find_or_add(std::vector<Entry>& list, Same same, Entry fresh) {
   return list.back();
 }
 
-/// once, twice, 3 times, ...
-inline std::string times_in_words(std::size_t count) {
-  return count == 1 ? "once" : count == 2 ? "twice" : std::to_string(count) + " times";
-}
-
 }  // namespace detail
 
 /// The long-term part: the topics of all `events`, most watched first, ties by name. An item of several
@@ -150,10 +145,26 @@ template <class Action = watched_or_liked>
   return told;
 }
 
+/// How window_text() writes a count.
+enum class count_wording {
+  words,   ///< once, twice, 3 times
+  digits,  ///< 1 time, 2 times, 3 times
+};
+
+namespace detail {
+
+inline std::string times_told(std::size_t count, count_wording wording) {
+  if (wording == count_wording::words && count <= 2) return count == 1 ? "once" : "twice";
+  return std::to_string(count) + (count == 1 ? " time" : " times");
+}
+
+}  // namespace detail
+
 /// The stretch of time that window_text() tells of: from `now` minus `days` to `now`, both included.
 struct time_window {
   std::int64_t now = 0;   ///< seconds
   std::int64_t days = 7;  ///< of 86,400 seconds; 1 to a million
+  count_wording wording = count_wording::words;
 };
 
 /// The paper's sentence: what the user did in the window, aggregated by topic and action in order of first
@@ -187,8 +198,8 @@ struct time_window {
   if (groups.empty()) text += "did nothing";
   for (std::size_t i = 0; i < groups.size(); ++i) {
     if (i > 0) text += i + 1 < groups.size() ? ", " : " and ";
-    text += groups[i].action + " '" + groups[i].topic + "' " + detail::times_in_words(groups[i].count) +
-            " (" + groups[i].titles + ")";
+    text += groups[i].action + " '" + groups[i].topic + "' " +
+            detail::times_told(groups[i].count, window.wording) + " (" + groups[i].titles + ")";
   }
   return text + ".";
 }
