@@ -62,10 +62,12 @@ int main(int argc, char** argv) try {
   CLI11_PARSE(app, argc, argv);
   if (o.quick) {
     std::printf("A first look: far too few steps to beat the baselines.\n");
-    o.sft_steps = 100, o.grpo_steps = 4;
+    o.sft_steps = 50, o.grpo_steps = 3;
   }
-  const std::ptrdiff_t sft_check = std::max<std::ptrdiff_t>(o.sft_steps / 6, 1),
-                       grpo_check = std::max<std::ptrdiff_t>(o.grpo_steps / 8, 1);
+  const auto every = [&](std::ptrdiff_t steps, std::ptrdiff_t parts) {
+    return std::max<std::ptrdiff_t>(steps / (o.quick ? 1 : parts), 1);
+  };
+  const std::ptrdiff_t sft_check = every(o.sft_steps, 6), grpo_check = every(o.grpo_steps, 8);
 
   // Data: strict time order. A user's last liked film is the test, the last but one the validation, and
   // nothing from there on is trained on. One user in ten is never trained on: there rewards are compared.

@@ -19,6 +19,7 @@ TEST_CASE("the exposure of a catalogue counts items never shown as 0") {
   shown.add(std::vector<std::string>{"Heat", "Alien", "Heat"});
   shown.add(std::vector<std::string>{"Heat"});
   shown.add(std::vector<std::string>{});
+  CHECK(shown.distinct() == 2);
   CHECK(shown.counts(4) == counts{0, 0, 1, 3});
   CHECK(shown.counts(2) == counts{1, 3});
   CHECK_THROWS_WITH(

@@ -21,11 +21,14 @@ class exposure {
     for (const auto& item : items) counts_[item] += 1.0;
   }
 
+  /// The number of different items so far.
+  [[nodiscard]] std::size_t distinct() const { return counts_.size(); }
+
   /// One count for each item of the catalogue, ascending, 0 for those never shown: what gini() and entropy()
   /// take. Throws std::invalid_argument where more items were shown than the catalogue has.
   [[nodiscard]] std::vector<double> counts(std::size_t catalogue_size) const {
-    require(catalogue_size >= counts_.size(), "recllm: exposure: expected a catalogue of at least ",
-            counts_.size(), " items, the different ones that were added, got ", catalogue_size);
+    require(catalogue_size >= distinct(), "recllm: exposure: expected a catalogue of at least ", distinct(),
+            " items, the different ones that were added, got ", catalogue_size);
     std::vector<double> all(catalogue_size, 0.0);
     std::size_t place = catalogue_size - counts_.size();
     for (const auto& [item, count] : counts_) all[place++] = count;
