@@ -12,7 +12,8 @@
 //   Dr. GRPO  arXiv 2503.20783   {.clip_low = 0.2, .clip_high = 0.2, .kl_coef = 0,
 //                                 .average = normalisation::constant_length(n), .scale =
 //                                 advantage_scale::none}
-//   RLOO      arXiv 2402.14740   {.advantage = advantage::leave_one_out}
+//   RLOO      arXiv 2402.14740   {.kl_coef = 0, .average = normalisation::per_sequence_sum,
+//                                 .advantage = advantage::leave_one_out}
 #pragma once
 
 #include <concepts>

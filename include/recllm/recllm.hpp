@@ -9,6 +9,11 @@
 #include <recllm/gspo.hpp>
 #include <recllm/kto.hpp>
 #include <recllm/metrics.hpp>
+#include <recllm/objective/baseline.hpp>
+#include <recllm/objective/importance.hpp>
+#include <recllm/objective/reinforce_plus_plus.hpp>
+#include <recllm/objective/several_rewards.hpp>
+#include <recllm/objective/shaping.hpp>
 #include <recllm/ppo.hpp>
 #include <recllm/prompt.hpp>
 #include <recllm/reinforce.hpp>

@@ -6,7 +6,9 @@
 // advantage::leave_one_out}), ReMax (arXiv 2310.10505: advantage::greedy_baseline), OPO (arXiv 2505.23585:
 // advantage::optimal_baseline), REINFORCE++ (arXiv 2501.03262: advantage::reinforce_plus_plus) and GPG (arXiv
 // 2504.02546: {.average = normalisation::per_token, .advantage = advantage::gpg}). old_log_probs serve the
-// metrics only and may be empty; what sampled the completions is corrected for by importance_weights().
+// metrics only and may be empty. leave_one_out comes with this header, the others with objective/baseline.hpp
+// and objective/reinforce_plus_plus.hpp. ReMax needs scored_step::baselines, GDPO scored_step::columns: a
+// loop of yours fills them, train() does not.
 #pragma once
 
 #include <concepts>

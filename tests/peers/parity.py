@@ -279,7 +279,10 @@ def trl_pair_loss(driver, tally, trl, rng, wild):
             f_divergence_type="reverse_kl", precompute_ref_logps=True, use_weighting=False, _total_train_tokens=0,
             args=types.SimpleNamespace(discopop_tau=tau),
         )
-        references = {"ref_chosen_logps": torch.tensor(pairs.ref_chosen), "ref_rejected_logps": torch.tensor(pairs.ref_rejected)}
+        references = {
+            "ref_chosen_logps": torch.tensor(pairs.ref_chosen),
+            "ref_rejected_logps": torch.tensor(pairs.ref_rejected),
+        }
         loss = trl.DPOTrainer._compute_loss(
             self, lambda **_: pairs.outputs(policy), {**pairs.inputs(), **references}, False
         )

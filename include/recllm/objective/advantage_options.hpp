@@ -24,7 +24,7 @@ enum class last_normalisation { none, per_sequence, per_token };
 enum class masked_tokens {
   carry,  ///< not there: what comes after joins what was before (verl's gae)
   zero,   ///< steps of reward and value 0, which discount (TRL's gae)
-  reset   ///< the end of an episode: nothing flows across (verl's reinforce_plus_plus)
+  reset   ///< the end of an episode: nothing flows across
 };
 
 /// Settings of the estimators; each names those it reads.
