@@ -20,14 +20,6 @@
 
 namespace recllm {
 
-/// A completion and whether it is a good one.
-template <class Prompt, class Completion>
-struct feedback {
-  Prompt prompt;
-  Completion completion;
-  bool desirable;
-};
-
 /// Settings and objective of KTO: `fit(policy, kto{}, feedback, {...}, &reference)`.
 ///
 /// The advantages say what a row is, the same at each of its tokens: 1 = desirable, -1 = undesirable, 0 = a

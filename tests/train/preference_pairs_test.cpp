@@ -6,6 +6,7 @@
 #include <set>
 
 #include <recllm/dpo.hpp>
+#include <recllm/kto.hpp>
 #include <recllm/tabular.hpp>
 
 #include "support/catch.hpp"
@@ -14,10 +15,10 @@ using namespace recllm;
 
 namespace {
 
-row_values<double> rewards_of(std::initializer_list<double> values) {
-  row_values<double> rewards(static_cast<Eigen::Index>(values.size()));
+row_values<double> values(std::initializer_list<double> given) {
+  row_values<double> rewards(static_cast<Eigen::Index>(given.size()));
   Eigen::Index i = 0;
-  for (const double value : values) rewards(i++) = value;
+  for (const double value : given) rewards(i++) = value;
   return rewards;
 }
 
@@ -25,7 +26,7 @@ row_values<double> rewards_of(std::initializer_list<double> values) {
 
 TEST_CASE("pairs of two groups, by each way") {
   // Group 7 is rows 0, 2, 3, 5 with rewards 1, 3, 1, 2; group 4 is rows 1 and 4, equal.
-  const row_values<double> rewards = rewards_of({1, 5, 3, 1, 5, 2});
+  const row_values<double> rewards = values({1, 5, 3, 1, 5, 2});
   const std::vector<std::size_t> groups{7, 4, 7, 7, 4, 7};
   using rows = std::vector<row_pair>;
   CHECK(preference_pairs(rewards, groups) == rows{{2, 0}});
@@ -38,10 +39,10 @@ TEST_CASE("pairs of two groups, by each way") {
 }
 
 TEST_CASE("pairs of groups of one, of equal rewards, of none") {
-  CHECK(preference_pairs(rewards_of({}), {}).empty());
+  CHECK(preference_pairs(values({}), {}).empty());
   const std::vector<std::size_t> apart{0, 1, 2}, together{0, 0, 0};
-  CHECK(preference_pairs(rewards_of({1, 2, 3}), apart, {.how = pairing::all}).empty());
-  CHECK(preference_pairs(rewards_of({0.1, 0.1, 0.1}), together, {.how = pairing::all}).empty());
+  CHECK(preference_pairs(values({1, 2, 3}), apart, {.how = pairing::all}).empty());
+  CHECK(preference_pairs(values({0.1, 0.1, 0.1}), together, {.how = pairing::all}).empty());
 }
 
 TEST_CASE("all pairs are those of a brute-force search") {
@@ -71,9 +72,7 @@ TEST_CASE("sampled, scored and paired, dpo learns what the reward wants") {
     return static_cast<double>(list[0] == static_cast<int>(prompt)) + static_cast<double>(list[1] == 3);
   };
   const tabular_rollouts r = policy.sample(prompts, 16, random_stream(1));
-  row_values<double> rewards(r.rows());
-  for (std::size_t i = 0; i < r.completions.size(); ++i)
-    rewards(static_cast<Eigen::Index>(i)) = reward(prompts[r.prompt[i]], r.completions[i]);
+  const row_values<double> rewards = rewards_of(reward, r, prompts);
   const auto pairs = preferences_of(r, prompts, preference_pairs(rewards, r.prompt, {.how = pairing::all}));
   REQUIRE(pairs.size() > 50);
   for (const auto& p : pairs) CHECK(reward(p.prompt, p.chosen) > reward(p.prompt, p.rejected));
@@ -88,17 +87,45 @@ TEST_CASE("sampled, scored and paired, dpo learns what the reward wants") {
   }
 }
 
+TEST_CASE("sampled, scored and labelled, kto learns what the reward wants") {
+  tabular_policy policy{{.prompts = 2, .length = 1, .items = 4}};
+  const tabular_policy reference = policy;
+  const std::vector<std::size_t> prompts{1, 0};
+  const auto reward = [](std::size_t prompt, const std::vector<int>& list) {
+    return list[0] == static_cast<int>(prompt) ? 1.0 : 0.0;
+  };
+  const tabular_rollouts r = policy.sample(prompts, 16, random_stream(1));
+  const auto labelled = feedback_of(r, prompts, rewards_of(reward, r, prompts), 0.5);
+  REQUIRE(labelled.size() == 32);
+  for (std::size_t i = 0; i < labelled.size(); ++i) {
+    CHECK(labelled[i].prompt == prompts[i / 16]);
+    CHECK(labelled[i].completion == r.completions[i]);
+    CHECK(labelled[i].desirable == (reward(labelled[i].prompt, labelled[i].completion) == 1.0));
+  }
+  for (const auto& m : fit(policy, kto{}, labelled, {.epochs = 20, .learning_rate = 5.0}, &reference))
+    static_cast<void>(m);
+  for (const Eigen::Index prompt : {0, 1}) {
+    Eigen::Index first = 0;
+    policy.logits().row(prompt).maxCoeff(&first);
+    CHECK(first == prompt);
+  }
+  CHECK_THROWS_WITH(feedback_of(r, prompts, values({1}), 0.5),
+                    Catch::Matchers::Contains("got 1 rewards of 32 completions"));
+  const auto broken = [](std::size_t, const std::vector<int>&) { return std::nan(""); };
+  CHECK_THROWS_WITH(rewards_of(broken, r, prompts), Catch::Matchers::Contains("the reward of prompt 0"));
+}
+
 TEST_CASE("pairs say what is wrong with their arguments") {
   using Catch::Matchers::Contains;
   const std::vector<std::size_t> two{0, 0};
-  CHECK_THROWS_WITH(preference_pairs(rewards_of({1}), two), Contains("got 1 rewards and 2 group numbers"));
-  CHECK_THROWS_WITH(preference_pairs(rewards_of({1, std::nan("")}), two),
+  CHECK_THROWS_WITH(preference_pairs(values({1}), two), Contains("got 1 rewards and 2 group numbers"));
+  CHECK_THROWS_WITH(preference_pairs(values({1, std::nan("")}), two),
                     Contains("preference_pairs: the reward of completion 1 is"));
-  CHECK_THROWS_WITH(preference_pairs(rewards_of({1, std::numeric_limits<double>::infinity()}), two),
+  CHECK_THROWS_WITH(preference_pairs(values({1, std::numeric_limits<double>::infinity()}), two),
                     Contains("is inf; expected a finite number"));
-  CHECK_THROWS_WITH(preference_pairs(rewards_of({1, 2}), two, {.margin = -1.0}),
+  CHECK_THROWS_WITH(preference_pairs(values({1, 2}), two, {.margin = -1.0}),
                     Contains("margin must be 0 or more, but is -1"));
-  CHECK_THROWS_WITH(preference_pairs(rewards_of({1, 2}), two, {.margin = std::nan("")}),
+  CHECK_THROWS_WITH(preference_pairs(values({1, 2}), two, {.margin = std::nan("")}),
                     Contains("margin must be"));
   const tabular_policy policy{{.prompts = 2, .length = 1, .items = 2}};
   const std::vector<std::size_t> prompts{0, 1};

@@ -69,7 +69,9 @@ namespace recllm {
 }
 
 /// (1 - g) (-log sigmoid(x)) + g exp(-x), g = sigmoid(x / tau): logistic where the pair is wrong, exponential
-/// where it is right. Lu et al., DiscoPOP, arXiv 2406.08414, equation 5.
+/// where it is right. Lu et al., DiscoPOP, arXiv 2406.08414, equation 5. Not monotonic: with tau =
+/// 0.05 it rises for x in (-0.12, 0.07), so a policy that starts as a copy of its reference, x = 0, slides
+/// back to x = -0.12. Start from one that tells the pairs apart already.
 struct discopop_loss {
   double tau = 0.05;  ///< > 0: width of the crossing from one to the other, in units of x
 

@@ -38,6 +38,14 @@ struct preference {
   Completion chosen, rejected;
 };
 
+/// A completion and whether it is a good one.
+template <class Prompt, class Completion>
+struct feedback {
+  Prompt prompt;
+  Completion completion;
+  bool desirable;
+};
+
 /// Settings of fit().
 struct fit_options {
   double epochs = 1.0;            ///< passes over the examples, > 0; read where steps is 0

@@ -103,7 +103,7 @@ void check_reference(const O& objective, bool given, std::string_view who) {
   require(given || !objective.needs_reference(), "recllm: ", who,
           ": the objective compares with a reference policy, but none was given; pass the address of a "
           "frozen copy as the "
-          "last argument, or set kl_coef to 0");
+          "last argument, or set kl_coef to 0 where the objective has one");
 }
 
 /// The weight of each entropy of a step, B x T; empty where the objective has none of its own.

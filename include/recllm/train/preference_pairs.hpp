@@ -1,4 +1,9 @@
-// Preference pairs made from scored completions, so that the rewards of train() feed dpo too.
+// Preferences made from scored completions, so that the rewards of train() feed dpo and kto too:
+//
+//     const auto r = policy.sample(std::span<const prompt>(prompts), 8, random_stream(seed));
+//     const auto rewards = rewards_of(goal, r, prompts);
+//     const auto pairs = preferences_of(r, prompts, preference_pairs(rewards, r.prompt));
+//     for (const auto& m : fit(policy, dpo{}, pairs, {.epochs = 1}, &reference)) ...
 #pragma once
 
 #include <cmath>
@@ -10,8 +15,19 @@
 #include <recllm/core/check.hpp>
 #include <recllm/core/types.hpp>
 #include <recllm/train/fit.hpp>
+#include <recllm/train/metrics.hpp>
+#include <recllm/train/score.hpp>
 
 namespace recllm {
+
+/// goal(prompt, completion) of each row, B. `prompts` are those that the rollouts answer, as given to
+/// sample(). Throws non_finite_error, naming prompt, row and term, where a reward is not finite.
+template <class Goal, class Rollouts, class Prompt>
+[[nodiscard]] row_values<double> rewards_of(const Goal& goal, const Rollouts& r,
+                                            const std::vector<Prompt>& prompts) {
+  step_metrics unread;
+  return detail::reward_rows(goal, r, prompts, {}, r.completions.size(), "rewards_of", unread);
+}
 
 /// Which completions of a group are set against each other: its best against its worst, its best against each
 /// other, or each against each.
@@ -33,11 +49,11 @@ struct row_pair {
 
 /// The pairs of completions of one group whose rewards differ, and by at least the margin.
 ///
-/// `rewards`: B, finite; `groups`: B, equal numbers = one group, in any order. Groups come in the order of
-/// their first row, their pairs in the order of rows, chosen before rejected. Of equally good completions the
-/// first is the best, of equally bad ones the first the worst. A group of one or of equal rewards has no
-/// pair. Throws std::invalid_argument for sizes that differ, a reward that is not finite and a margin out of
-/// range.
+/// `rewards`: B, finite; `groups`: B, equal numbers = one group, in any order: rollouts::prompt. Groups come
+/// in the order of their first row, their pairs in the order of rows, chosen before rejected. Of equally good
+/// completions the first is the best, of equally bad ones the first the worst. A group of one or of equal
+/// rewards has no pair. Throws std::invalid_argument for sizes that differ, a reward that is not finite and a
+/// margin out of range.
 [[nodiscard]] inline std::vector<row_pair> preference_pairs(const row_values<double>& rewards,
                                                             std::span<const std::size_t> groups,
                                                             const pairing_options& options = {}) {
@@ -92,6 +108,26 @@ template <class Rollouts, class Prompt>
             " and ", r.prompt[rejected], " of ", prompts.size(),
             "; a pair answers one prompt of those that were sampled");
     all.push_back({prompts[r.prompt[chosen]], r.completions[chosen], r.completions[rejected]});
+  }
+  return all;
+}
+
+/// The completions as fit(policy, kto{}, ...) takes them: those of rewards above `threshold` are desirable.
+/// Throws std::invalid_argument where the rewards are not one a completion, and for a prompt that is not
+/// there.
+template <class Rollouts, class Prompt>
+[[nodiscard]] auto feedback_of(const Rollouts& r, const std::vector<Prompt>& prompts,
+                               const row_values<double>& rewards, double threshold) {
+  using completion = typename decltype(Rollouts::completions)::value_type;
+  require(static_cast<std::size_t>(rewards.size()) == r.completions.size(), "recllm: feedback_of: got ",
+          rewards.size(), " rewards of ", r.completions.size(), " completions; pass one each");
+  std::vector<feedback<Prompt, completion>> all;
+  all.reserve(r.completions.size());
+  for (std::size_t row = 0; row < r.completions.size(); ++row) {
+    require(r.prompt[row] < prompts.size(), "recllm: feedback_of: row ", row, " answers prompt ",
+            r.prompt[row], " of ", prompts.size(), "; pass the prompts that were sampled");
+    all.push_back(
+        {prompts[r.prompt[row]], r.completions[row], rewards(static_cast<Eigen::Index>(row)) > threshold});
   }
   return all;
 }
