@@ -25,7 +25,7 @@ int main() {
                              {.steps = 201, .group_size = 16, .learning_rate = 4.0}))
     if (m.step % 50 == 0) {
       std::printf("step %3td   reward %6.3f", m.step, m.reward);
-      for (const auto& [name, mean] : m.reward_terms) std::printf("   %s %.3f", name.c_str(), mean);
+      for (const auto& term : m.reward_terms) std::printf("   %s %.3f", term.name.c_str(), term.mean);
       std::printf("\n");
     }
 

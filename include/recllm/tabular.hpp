@@ -84,6 +84,20 @@ class tabular_policy {
     return r;
   }
 
+  /// The likeliest item at each place.
+  [[nodiscard]] tabular_rollouts greedy(std::span<const std::size_t> prompts) const {
+    std::vector<std::vector<int>> lists(prompts.size());
+    for (std::size_t i = 0; i < prompts.size(); ++i)
+      for (std::size_t place = 0; place < sizes_.length; ++place) {
+        Eigen::Index item = 0;
+        logits_.row(cell(prompts[i], place)).maxCoeff(&item);
+        lists[i].push_back(static_cast<int>(item));
+      }
+    tabular_rollouts r = given(prompts, lists);
+    r.log_probs = log_probs(r, {0, r.rows()});
+    return r;
+  }
+
   /// The rollouts of given lists of at most `length` items; completions[i] answers prompts[i]. Throws
   /// std::invalid_argument for a prompt or an item not in the table, too long a list, or sizes that differ.
   [[nodiscard]] tabular_rollouts given(std::span<const std::size_t> prompts,
@@ -112,6 +126,11 @@ class tabular_policy {
 
   /// Forgets the gathered gradient: a step that fails midway leaves none behind.
   void clear_gradient() { gradient_.setZero(); }
+
+  /// logits = share * other's + (1 - share) * logits.
+  void blend(const tabular_policy& other, double share) {
+    logits_ = share * other.logits_ + (1.0 - share) * logits_;
+  }
 
   /// The table, (prompts * length) x items; row prompt * length + place. All that a checkpoint needs.
   [[nodiscard]] const token_matrix<double>& logits() const { return logits_; }
@@ -238,6 +257,7 @@ inline tabular_policy::forward_pass tabular_policy::trace(const tabular_rollouts
 
 static_assert(Policy<tabular_policy> && Teachable<tabular_policy> &&
               Scorer<const tabular_policy, tabular_rollouts>);
-static_assert(EntropyPullback<tabular_policy::forward_pass>);
+static_assert(EntropyPullback<tabular_policy::forward_pass> && Greedy<tabular_policy> &&
+              Blendable<tabular_policy, tabular_policy>);
 
 }  // namespace recllm

@@ -56,7 +56,7 @@ token_matrix<float> random_slopes(Eigen::Index rows, Eigen::Index columns, rando
 }  // namespace
 
 static_assert(Policy<policy> && Teachable<policy>);
-static_assert(EntropyTrace<token_trace>);
+static_assert(EntropyTrace<token_trace> && Greedy<policy> && Blendable<policy, policy>);
 
 TEST_CASE("sampled log-probs are those of scoring", "[causal_lm]") {
   for (const double temperature : {1.0, 0.7}) {
@@ -71,6 +71,50 @@ TEST_CASE("sampled log-probs are those of scoring", "[causal_lm]") {
       CHECK((tokens.size() == 9 || tokens.back() == 0));
     }
   }
+}
+
+TEST_CASE("a completion without an end token was truncated", "[causal_lm]") {
+  const auto r = make_policy(1).sample(prompts, 9, random_stream(8));
+  REQUIRE(r.truncated.size() == 27);
+  std::size_t cut = 0;
+  for (std::size_t row = 0; row < 27; ++row) {
+    CHECK(r.truncated[row] == (r.tokens[row].back() != 0));
+    cut += r.truncated[row];
+  }
+  CHECK(cut > 0);
+  CHECK(cut < 27);
+  CHECK(make_policy(1, {.max_new_tokens = 3, .end_tokens = {}})
+            .sample(prompts, 2, random_stream(8))
+            .truncated.empty());
+}
+
+TEST_CASE("greedy takes the likeliest token at each place", "[causal_lm]") {
+  const policy p = make_policy(1, {.max_new_tokens = 9, .temperature = 0.7, .end_tokens = {0}});
+  const auto r = p.greedy(prompts);
+  REQUIRE(r.rows() == 3);
+  for (std::size_t row = 0; row < 3; ++row) {
+    CHECK(r.prompt[row] == row);
+    token_ids context = prompts[row].tokens;
+    for (const std::int64_t token : r.tokens[row]) {
+      const std::vector<token_ids> one{context};
+      CHECK(token == next_token_log_probs(p.model(), one).argmax(1).item<std::int64_t>());
+      context.push_back(token);
+    }
+  }
+  CHECK((r.log_probs - p.log_probs(r, {0, 3})).abs().maxCoeff() < 1e-6f);
+}
+
+TEST_CASE("a reference is blended towards a policy, weight by weight", "[causal_lm]") {
+  const policy from = make_policy(1);
+  policy reference = make_policy(2);
+  const policy before = reference;
+  reference.blend(from, 0.25);
+  for (const auto& [name, weight] : reference.model().weights())
+    CHECK(at::allclose(weight,
+                       0.25 * from.model().weights().at(name) + 0.75 * before.model().weights().at(name)));
+  reference.blend(from, 1.0);
+  for (const auto& [name, weight] : reference.model().weights())
+    CHECK(at::equal(weight, from.model().weights().at(name)));
 }
 
 TEST_CASE("a shared prompt gives the log-probs and gradients of separate ones", "[causal_lm]") {

@@ -152,7 +152,7 @@ TEST_CASE("log: one object a line, phase and step first, flushed at once") {
   const temporary_folder folder;
   const auto path = folder.path / "metrics.jsonl";
   jsonl_log log(path);
-  const step_metrics m{.step = 4, .loss = 0.1, .reward = -2.0, .reward_terms = {{"lcs", 1.0 / 3.0}}};
+  const step_metrics m{.step = 4, .loss = 0.1, .reward = -2.0, .reward_terms = {{"lcs", 1.0 / 3.0, 0.25}}};
   log.with({{"phase", "grpo"}})(m);
   const auto lines = lines_of(path);  // the log is still open
   REQUIRE(lines.size() == 1);

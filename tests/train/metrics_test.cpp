@@ -29,13 +29,42 @@ double value(const step_metrics& m, const std::string& wanted) {
 
 TEST_CASE("a step's fields have TRL's names") {
   step_metrics m;
-  m.reward_terms = {{"lcs", 0.5}, {"format", 1.0}};
+  m.reward_terms = {{"lcs", 0.5, 0.1}, {"format", 1.0, 0.0}};
   m.entropy = 2.0;
   m.num_tokens = 12;
-  CHECK(names(m) == std::vector<std::string>{
-                        "step", "loss", "reward", "reward_std", "frac_reward_zero_std", "rewards/lcs/mean",
-                        "rewards/format/mean", "kl", "entropy", "clip_ratio/low_mean", "clip_ratio/high_mean",
-                        "completions/mean_length", "num_tokens", "grad_norm", "learning_rate", "step_time"});
+  m.truncated = 0.25;
+  m.kl_coef = 0.1;
+  m.importance_ratio = 1.0;
+  m.greedy_reward = 3.0;
+  m.clip_ratio_low = 0.125;
+  m.clip_ratio_high = 0.25;
+  CHECK(names(m) == std::vector<std::string>{"step",
+                                             "loss",
+                                             "reward",
+                                             "reward_std",
+                                             "frac_reward_zero_std",
+                                             "rewards/lcs/mean",
+                                             "rewards/lcs/std",
+                                             "rewards/format/mean",
+                                             "rewards/format/std",
+                                             "reward/greedy_mean",
+                                             "kl",
+                                             "entropy",
+                                             "clip_ratio/low_mean",
+                                             "clip_ratio/high_mean",
+                                             "clip_ratio/region_mean",
+                                             "sampling/importance_sampling_ratio/mean",
+                                             "kl_coef",
+                                             "completions/mean_length",
+                                             "completions/min_length",
+                                             "completions/max_length",
+                                             "completions/clipped_ratio",
+                                             "num_tokens",
+                                             "grad_norm",
+                                             "learning_rate",
+                                             "step_time"});
+  CHECK(value(m, "clip_ratio/region_mean") == 0.375);
+  CHECK(value(m, "rewards/lcs/std") == 0.1);
   CHECK(value(m, "rewards/lcs/mean") == 0.5);
   CHECK(value(m, "entropy") == 2.0);
   CHECK(value(m, "num_tokens") == 12.0);

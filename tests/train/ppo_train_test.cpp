@@ -112,7 +112,8 @@ TEST_CASE("target_kl ends a step's epochs early") {
     tabular_critic critic{sizes};
     const token_matrix<double> before = policy.logits();
     run(train_ppo(
-        policy, critic, ppo{.clip_low = std::nullopt, .clip_high = std::nullopt, .kl_coef = 0, .target_kl = target},
+        policy, critic,
+        ppo{.clip_low = std::nullopt, .clip_high = std::nullopt, .kl_coef = 0, .target_kl = target},
         bandit::rank_reward, bandit::users,
         {.steps = 1, .group_size = 8, .inner_epochs = 20, .learning_rate = 1.0, .max_grad_norm = 0.0}));
     return (policy.logits() - before).abs().sum();

@@ -260,10 +260,10 @@ TEST_CASE("named terms are logged by their raw means") {
   for (const std::vector<int>& list : before.sample(in.prompts, 20, in.rng).completions)
     if (list[1] % 2 == 0) ++even, first += list[0];
   REQUIRE(m.reward_terms.size() == 2);
-  CHECK(m.reward_terms[0].first == "even");
-  CHECK(m.reward_terms[0].second == Approx(even / 40));
-  CHECK(m.reward_terms[1].first == "first");
-  CHECK(m.reward_terms[1].second == Approx(first / even));  // over those that the gate let through
+  CHECK(m.reward_terms[0].name == "even");
+  CHECK(m.reward_terms[0].mean == Approx(even / 40));
+  CHECK(m.reward_terms[1].name == "first");
+  CHECK(m.reward_terms[1].mean == Approx(first / even));  // over those that the gate let through
   CHECK(m.reward == Approx((2 * first - (40 - even)) / 40));
 }
 
@@ -374,7 +374,7 @@ TEST_CASE("settings out of range are refused before the first step") {
   CHECK_THROWS_WITH(train(policy, grpo{.kl_coef = 0.1}, bandit::rank_reward, bandit::users),
                     "recllm: train: the objective compares with a reference policy, but none was given; pass "
                     "the address of a "
-                    "frozen copy as the last argument, or set kl_coef to 0");
+                    "frozen copy as the last argument, or set kl_coef to 0 where the objective has one");
   run(trying({.steps = 0}));
   run(trying({.steps = 3, .first_step = 9}));
   CHECK((policy.logits() == 0.0).all());

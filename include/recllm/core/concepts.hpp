@@ -78,6 +78,20 @@ concept Teachable = Sampler<P> && requires(P& p, std::span<const typename P::pro
   { p.given(prompts, completions) } -> std::convertible_to<rollouts_of<P>>;
 };
 
+/// Satisfied by `p.greedy(prompts)`: the completion of each prompt that takes the likeliest token at each
+/// place, as rollouts; completions[i] answers prompts[i]. What ReMax compares with.
+template <class P>
+concept Greedy = Sampler<P> && requires(P& p, std::span<const typename P::prompt_type> prompts) {
+  { p.greedy(prompts) } -> std::convertible_to<rollouts_of<P>>;
+};
+
+/// Satisfied by `p.blend(other, share)`: each parameter becomes share * other's + (1 - share) * its own. What
+/// a reference that follows the policy needs.
+template <class P, class Other>
+concept Blendable = requires(P& p, const Other& other) {
+  p.blend(other, 0.5);
+};
+
 /// All that policy optimisation asks for.
 template <class P>
 concept Policy = Sampler<P> && Scorer<P, rollouts_of<P>> && Differentiable<P, rollouts_of<P>> && Updatable<P>;

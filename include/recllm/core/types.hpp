@@ -39,6 +39,7 @@ struct rollouts {
   std::vector<Completion> completions;  ///< B: what a reward sees
   token_matrix<float> mask;             ///< B x T: 1 for a token of the completion, else 0
   token_matrix<float> log_probs;        ///< B x T, nats: of each token when it was sampled, 0 where mask is 0
+  std::vector<bool> truncated = {};     ///< B, or empty: whether the length limit cut the completion off
 
   /// B, the number of completions.
   [[nodiscard]] Eigen::Index rows() const { return static_cast<Eigen::Index>(completions.size()); }

@@ -65,6 +65,9 @@ class joined : public expression<joined<Operation, L, R>> {
     return Operation{}(left, right);
   }
 
+  [[nodiscard]] constexpr const L& left() const { return left_; }
+  [[nodiscard]] constexpr const R& right() const { return right_; }
+
  private:
   L left_;
   R right_;

@@ -8,6 +8,7 @@
 //   when(reward::format(), 0.8 * reward::lcs(&sample::next_items) - 0.2 * reward::repeats()).otherwise(-1.0)
 #pragma once
 
+#include <recllm/reward/addends.hpp>
 #include <recllm/reward/algebra.hpp>
 #include <recllm/reward/expression.hpp>
 #include <recllm/reward/gate.hpp>

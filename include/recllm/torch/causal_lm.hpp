@@ -150,30 +150,20 @@ class causal_lm {
 
   [[nodiscard]] const qwen& model() const { return model_; }
 
-  /// group_size completions of each prompt.
+  /// group_size completions of each prompt. Where sampling.end_tokens are given, those without one are
+  /// truncated.
   [[nodiscard]] rollouts_type sample(std::span<const Prompt> prompts, std::size_t group_size,
                                      random_stream rng) const {
-    rollouts_type r;
-    for (const Prompt& prompt : prompts)
-      r.prompt_tokens.emplace_back(std::begin(prompt.tokens), std::end(prompt.tokens));
-    if (options_.allowed)
-      r.allowed = [asked = std::make_shared<const std::vector<Prompt>>(prompts.begin(), prompts.end()),
-                   may = options_.allowed](std::size_t prompt, std::span<const std::int64_t> so_far) {
-        return may((*asked)[prompt], so_far);
-      };
-    std::vector<generated> drawn =
-        generate(model_, r.prompt_tokens, group_size, options_.sampling, rng, r.allowed);
-    std::vector<std::vector<float>> log_probs;
-    for (std::size_t row = 0; row < drawn.size(); ++row) {
-      r.prompt.push_back(row / group_size);
-      r.completions.push_back(options_.decode(drawn[row].tokens));
-      r.tokens.push_back(std::move(drawn[row].tokens));
-      log_probs.push_back(std::move(drawn[row].log_probs));
-    }
-    shape(r);
-    for (std::size_t row = 0; row < log_probs.size(); ++row)
-      for (std::size_t t = 0; t < log_probs[row].size(); ++t)
-        r.log_probs(static_cast<Eigen::Index>(row), static_cast<Eigen::Index>(t)) = log_probs[row][t];
+    return draw(prompts, group_size, options_.sampling, rng);
+  }
+
+  /// The completion of each prompt that takes the likeliest token at each place, with its log-probs at the
+  /// sampling temperature.
+  [[nodiscard]] rollouts_type greedy(std::span<const Prompt> prompts) const {
+    generation_options how = options_.sampling;
+    how.temperature = 0.0;
+    rollouts_type r = draw(prompts, 1, how, random_stream(0));
+    r.log_probs = log_probs(r, {0, r.rows()});
     return r;
   }
 
@@ -219,6 +209,12 @@ class causal_lm {
 
   /// Forgets the gathered gradient: a step that fails midway leaves none behind.
   void clear_gradient() { detail::clear_gradients(model_.weights()); }
+
+  /// Each weight becomes share * other's + (1 - share) * its own; the optimizer's state stays.
+  void blend(const causal_lm& other, double share) {
+    const at::NoGradGuard no_grad;
+    for (const auto& [name, tensor] : model_.weights()) tensor.lerp_(other.model_.weights().at(name), share);
+  }
 
   /// Writes the model's folder and the optimizer's state beside it.
   void save(const std::filesystem::path& folder) const {
@@ -317,6 +313,34 @@ class causal_lm {
     return token_trace(model_, hidden, torch::tensor(targets, at::kLong).to(model_.device()),
                        options_.sampling.temperature, std::move(bias), std::move(places), rows.count,
                        r.mask.cols());
+  }
+
+  [[nodiscard]] rollouts_type draw(std::span<const Prompt> prompts, std::size_t group_size,
+                                   const generation_options& how, random_stream rng) const {
+    rollouts_type r;
+    for (const Prompt& prompt : prompts)
+      r.prompt_tokens.emplace_back(std::begin(prompt.tokens), std::end(prompt.tokens));
+    if (options_.allowed)
+      r.allowed = [asked = std::make_shared<const std::vector<Prompt>>(prompts.begin(), prompts.end()),
+                   may = options_.allowed](std::size_t prompt, std::span<const std::int64_t> so_far) {
+        return may((*asked)[prompt], so_far);
+      };
+    std::vector<generated> drawn = generate(model_, r.prompt_tokens, group_size, how, rng, r.allowed);
+    std::vector<std::vector<float>> log_probs;
+    for (std::size_t row = 0; row < drawn.size(); ++row) {
+      r.prompt.push_back(row / group_size);
+      if (!how.end_tokens.empty())
+        r.truncated.push_back(std::ranges::find(how.end_tokens, drawn[row].tokens.back()) ==
+                              how.end_tokens.end());
+      r.completions.push_back(options_.decode(drawn[row].tokens));
+      r.tokens.push_back(std::move(drawn[row].tokens));
+      log_probs.push_back(std::move(drawn[row].log_probs));
+    }
+    shape(r);
+    for (std::size_t row = 0; row < log_probs.size(); ++row)
+      for (std::size_t t = 0; t < log_probs[row].size(); ++t)
+        r.log_probs(static_cast<Eigen::Index>(row), static_cast<Eigen::Index>(t)) = log_probs[row][t];
+    return r;
   }
 
   /// mask 1 on every token, log_probs 0.

@@ -18,6 +18,7 @@
 #include <recllm/train/metrics.hpp>
 #include <recllm/train/order.hpp>
 #include <recllm/train/pass.hpp>
+#include <recllm/train/reference.hpp>
 #include <recllm/train/requirements.hpp>
 #include <recllm/train/schedule.hpp>
 #include <recllm/train/step_range.hpp>
@@ -58,6 +59,7 @@ struct fit_options {
   std::ptrdiff_t warmup_steps = 0;  ///< over which the learning rate rises, >= 0
   double max_grad_norm = 1.0;       ///< the gradient is scaled down to this norm; 0 = no clipping
   std::uint64_t seed = 0;           ///< batches are random permutations, one an epoch, of this seed
+  reference_refresh refresh = {};   ///< when the reference follows the policy (TR-DPO)
 };
 
 /// The steps that these settings take over `examples` examples.
@@ -246,6 +248,7 @@ template <class P, class O, class Examples, class Reference = std::remove_refere
               "; expected a positive number, or steps above 0");
       detail::check_run(options, "fit");
       detail::check_reference(objective, reference != nullptr, "fit");
+      detail::check_refresh<Reference, policy_type>(options.refresh, reference, "fit");
       options.batch_size = std::min(options.batch_size, all.size());
       options.steps = steps_of(options, all.size());
       auto run = [&policy, objective = std::move(objective), all,
@@ -258,6 +261,7 @@ template <class P, class O, class Examples, class Reference = std::remove_refere
                                  options.micro_rows, step, reference);
         m.epoch = static_cast<double>(step + 1) * static_cast<double>(numbers.size()) /
                   static_cast<double>(all.size());
+        detail::refresh_reference(options.refresh, step, reference, policy);
         return m;
       };
       return {std::move(run), options.first_step, options.steps};

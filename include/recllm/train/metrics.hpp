@@ -4,10 +4,17 @@
 #include <cstddef>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace recllm {
+
+/// What a named term of the reward was worth, over the completions that reached it: behind a when(), some may
+/// not have.
+struct reward_term {
+  std::string name;
+  double mean = 0.0;  ///< of the raw values
+  double std = 0.0;   ///< sample deviation (n - 1), 0 for one
+};
 
 /// One step of train() or train_ppo(). Means over inner epochs where there are several.
 struct step_metrics {
@@ -16,20 +23,27 @@ struct step_metrics {
   double reward = 0.0;      ///< mean over completions
   double reward_std =
       0.0;  ///< mean over groups of the sample deviation in a group (n - 1); 0 for groups of one
-  double frac_reward_zero_std = 0.0;   ///< share of groups whose rewards are all equal: they teach nothing
-  double kl = 0.0;                     ///< mean over tokens, nats, to the reference; 0 without one
-  std::optional<double> entropy{};     ///< mean over tokens, nats; absent where the policy's trace has none
-  double clip_ratio_low = 0.0;         ///< share of tokens held back by the lower clip
-  double clip_ratio_high = 0.0;        ///< share of tokens held back by the upper clip
-  double mean_length = 0.0;            ///< tokens a completion
-  std::size_t num_tokens = 0;          ///< of this step's completions
-  double grad_norm = 0.0;              ///< before clipping
-  double learning_rate = 0.0;          ///< of this step
-  double seconds = 0.0;                ///< the step took
+  double frac_reward_zero_std = 0.0;  ///< share of groups whose rewards are all equal: they teach nothing
+  double kl = 0.0;                    ///< mean over tokens, nats, to the reference; 0 without one
+  std::optional<double> entropy{};    ///< mean over tokens, nats; absent where the policy's trace has none
+  double clip_ratio_low = 0.0;        ///< share of tokens held back by the lower clip
+  double clip_ratio_high = 0.0;       ///< share of tokens held back by the upper clip
+  double mean_length = 0.0;           ///< tokens a completion
+  std::size_t min_length = 0;         ///< tokens
+  std::size_t max_length = 0;         ///< tokens
+  std::optional<double>
+      truncated{};             ///< share of completions that the length limit cut off, where the policy says
+  std::size_t num_tokens = 0;  ///< of this step's completions
+  double grad_norm = 0.0;      ///< before clipping
+  double learning_rate = 0.0;  ///< of this step
+  double seconds = 0.0;        ///< the step took
   std::optional<double> value_loss{};  ///< of the critic; absent without one
-  /// The mean over completions of each named term's raw value, in the reward's order. A term that some
-  /// completions did not reach, behind a when(), is averaged over those that did.
-  std::vector<std::pair<std::string, double>> reward_terms{};
+  std::optional<double>
+      greedy_reward{};  ///< mean over prompts of the greedy completion's; where it is asked for
+  std::optional<double>
+      importance_ratio{};           ///< mean over tokens of the importance weights; where they are asked for
+  std::optional<double> kl_coef{};  ///< that the step used; where kl_control moves it
+  std::vector<reward_term> reward_terms{};  ///< in the reward's order
 };
 
 /// Calls `f(name, value)` for each number of `m` that is there, `name` as TRL spells it, `value` a double.
@@ -40,12 +54,22 @@ void for_each_field(const step_metrics& m, Function&& f) {
   f(std::string("reward"), m.reward);
   f(std::string("reward_std"), m.reward_std);
   f(std::string("frac_reward_zero_std"), m.frac_reward_zero_std);
-  for (const auto& [name, mean] : m.reward_terms) f("rewards/" + name + "/mean", mean);
+  for (const reward_term& term : m.reward_terms) {
+    f("rewards/" + term.name + "/mean", term.mean);
+    f("rewards/" + term.name + "/std", term.std);
+  }
+  if (m.greedy_reward) f(std::string("reward/greedy_mean"), *m.greedy_reward);
   f(std::string("kl"), m.kl);
   if (m.entropy) f(std::string("entropy"), *m.entropy);
   f(std::string("clip_ratio/low_mean"), m.clip_ratio_low);
   f(std::string("clip_ratio/high_mean"), m.clip_ratio_high);
+  f(std::string("clip_ratio/region_mean"), m.clip_ratio_low + m.clip_ratio_high);
+  if (m.importance_ratio) f(std::string("sampling/importance_sampling_ratio/mean"), *m.importance_ratio);
+  if (m.kl_coef) f(std::string("kl_coef"), *m.kl_coef);
   f(std::string("completions/mean_length"), m.mean_length);
+  f(std::string("completions/min_length"), static_cast<double>(m.min_length));
+  f(std::string("completions/max_length"), static_cast<double>(m.max_length));
+  if (m.truncated) f(std::string("completions/clipped_ratio"), *m.truncated);
   f(std::string("num_tokens"), static_cast<double>(m.num_tokens));
   f(std::string("grad_norm"), m.grad_norm);
   f(std::string("learning_rate"), m.learning_rate);

@@ -14,12 +14,13 @@
 #include <recllm/core/concepts.hpp>
 #include <recllm/core/types.hpp>
 #include <recllm/objective/objective.hpp>
+#include <recllm/train/reference.hpp>
 
 namespace recllm::detail {
 
 /// What an objective is told that stays while the rows are passed: each B x T, or empty where there is none.
 struct fixed_batch {
-  token_matrix<float> old_log_probs, ref_log_probs, advantages, weights, entropy_weights;
+  token_matrix<float> old_log_probs, ref_log_probs, advantages, weights, importance, entropy_weights;
 };
 
 /// Sums over the rows of passes.
@@ -68,7 +69,8 @@ template <class Rollouts>
 void check_rollouts(const Rollouts& r, std::size_t rows, std::size_t prompts, std::string_view who) {
   const auto expected = static_cast<Eigen::Index>(rows);
   require(r.rows() == expected && r.prompt.size() == rows && r.mask.rows() == expected &&
-              r.log_probs.rows() == expected && r.log_probs.cols() == r.mask.cols(),
+              r.log_probs.rows() == expected && r.log_probs.cols() == r.mask.cols() &&
+              (r.truncated.empty() || r.truncated.size() == rows),
           "recllm: ", who, ": the policy returned ", r.completions.size(), " completions, ", r.prompt.size(),
           " prompt numbers, a ", r.mask.rows(), " x ", r.mask.cols(), " mask and ", r.log_probs.rows(), " x ",
           r.log_probs.cols(), " log-probs; expected ", rows, " rows of each and as many columns");
@@ -77,12 +79,13 @@ void check_rollouts(const Rollouts& r, std::size_t rows, std::size_t prompts, st
             "; expected 0 to ", prompts - 1);
 }
 
-/// The log-probs of all rows under a policy that only scores, B x T; empty where there is none.
+/// The log-probs of the blocks' rows under a policy that only scores, B x T, 0 elsewhere; empty where there
+/// is none.
 template <class Reference, class Rollouts>
 [[nodiscard]] token_matrix<float> reference_log_probs(Reference* reference, const Rollouts& r,
                                                       std::span<const row_block> blocks) {
   if (reference == nullptr) return {};
-  token_matrix<float> all(r.mask.rows(), r.mask.cols());
+  token_matrix<float> all = token_matrix<float>::Zero(r.mask.rows(), r.mask.cols());
   for (const row_block rows : blocks) all.middleRows(rows.first, rows.count) = reference->log_probs(r, rows);
   return all;
 }
@@ -95,15 +98,6 @@ inline std::string_view culprit(const token_batch<float>& b) {
   if (!b.advantages.isFinite().all()) return "the advantages are not finite";
   if (!b.weights.isFinite().all()) return "the weights are not finite";
   return "its inputs are finite: the policy has moved too far, lower the learning rate";
-}
-
-/// Throws std::invalid_argument where the objective compares with a reference and there is none.
-template <class O>
-void check_reference(const O& objective, bool given, std::string_view who) {
-  require(given || !objective.needs_reference(), "recllm: ", who,
-          ": the objective compares with a reference policy, but none was given; pass the address of a "
-          "frozen copy as the "
-          "last argument, or set kl_coef to 0 where the objective has one");
 }
 
 /// The weight of each entropy of a step, B x T; empty where the objective has none of its own.
@@ -154,6 +148,7 @@ template <class P, class O, class Rollouts>
                                    .ref_log_probs = of(fixed.ref_log_probs),
                                    .advantages = of(fixed.advantages),
                                    .weights = of(fixed.weights),
+                                   .importance = of(fixed.importance),
                                    .entropies = entropies,
                                    .entropy_weights = of(fixed.entropy_weights)};
     const evaluation<float> e = objective(batch);

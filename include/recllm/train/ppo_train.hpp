@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <ranges>
 #include <span>
 #include <type_traits>
@@ -23,13 +24,12 @@
 #include <recllm/core/types.hpp>
 #include <recllm/ppo.hpp>
 #include <recllm/train/metrics.hpp>
-#include <recllm/train/order.hpp>
 #include <recllm/train/pass.hpp>
+#include <recllm/train/reference.hpp>
 #include <recllm/train/requirements.hpp>
-#include <recllm/train/schedule.hpp>
 #include <recllm/train/score.hpp>
 #include <recllm/train/step_range.hpp>
-#include <recllm/train/train.hpp>
+#include <recllm/train/train_options.hpp>
 
 namespace recllm {
 
@@ -64,8 +64,13 @@ struct ppo_train_options {
   double critic_learning_rate = 1e-3;                      ///< of the critic at its peak, > 0
   recllm::schedule schedule = recllm::schedule::constant;  ///< of both
   std::ptrdiff_t warmup_steps = 0;                         ///< over which the learning rates rise, >= 0
-  double max_grad_norm = 1.0;  ///< each gradient is scaled down to this norm; 0 = no clipping
-  std::uint64_t seed = 0;      ///< step k depends on (seed, k) and the weights only
+  double max_grad_norm = 1.0;   ///< each gradient is scaled down to this norm; 0 = no clipping
+  std::uint64_t seed = 0;       ///< step k depends on (seed, k) and the weights only
+  bool mask_truncated = false;  ///< completions that the length limit cut off are not learned from
+  /// Moves the objective's kl_coef once a step by step_metrics::kl (nats a token). To go on with a run, set
+  /// its `coef` to the last step_metrics::kl_coef.
+  std::optional<adaptive_kl> kl_control = std::nullopt;
+  reference_refresh refresh = {};  ///< when the reference follows the policy
 };
 
 namespace detail {
@@ -112,11 +117,14 @@ step_metrics ppo_step(P& policy, C& critic, const O& objective, const Goal& goal
   const detail::stopwatch watch;
   step_metrics m{.step = in.step, .learning_rate = in.learning_rate};
 
-  const rollouts_of<P> r = policy.sample(std::span(in.prompts), options.group_size, in.rng);
+  rollouts_of<P> r = policy.sample(std::span(in.prompts), options.group_size, in.rng);
   detail::check_rollouts(r, in.prompts.size() * options.group_size, in.prompts.size(), "train_ppo");
-  const row_values<double> rewards =
-      detail::reward_rows(goal, r, in.prompts, in.numbers, options.group_size, "train_ppo", m);
-  detail::describe_groups(rewards, r.mask, options.group_size, m);
+  detail::completion_log log;
+  const detail::scored_by by{"train_ppo", in.step, in.numbers, options.group_size};
+  const row_values<double> rewards = detail::score_rows(goal, r, in.prompts, by, log.terms).rewards;
+  log.add(r, rewards);
+  log.describe(options.group_size, m);
+  if (options.mask_truncated) detail::drop_truncated(r);
 
   const row_block all{0, r.rows()};
   const std::vector<row_block> blocks = row_blocks(all, options.micro_rows, options.group_size);
@@ -206,17 +214,23 @@ template <class P, class C, class O, class Goal, class Prompts, class Reference 
     if constexpr (criticises && judges && detail::can_score<Reference, policy_type>() &&
                   detail::are_prompts<Prompts, prompt>()) {
       detail::check_options(options, std::ranges::size(prompts), "train_ppo");
-      require(options.mini_batches > 0, "recllm: train_ppo: mini_batches = 0; expected at least 1");
       require(options.critic_learning_rate > 0.0 && std::isfinite(options.critic_learning_rate),
               "recllm: train_ppo: critic_learning_rate = ", options.critic_learning_rate,
               "; expected a positive number");
+      if (options.kl_control) detail::set_kl_coef(objective, options.kl_control->coef, "train_ppo");
       detail::check_reference(objective, reference != nullptr, "train_ppo");
-      auto run = [&policy, &critic,
-                  kept =
-                      std::make_shared<std::pair<const O, const Goal>>(std::move(objective), std::move(goal)),
+      detail::check_refresh<Reference, policy_type>(options.refresh, reference, "train_ppo");
+      auto run = [&policy, &critic, objective = std::move(objective),
+                  goal = std::make_shared<const Goal>(std::move(goal)),
                   inputs = detail::input_maker<prompt, ppo_train_options>(prompts, options), options,
                   reference](std::ptrdiff_t step) mutable {
-        return ppo_step(policy, critic, kept->first, kept->second, inputs(step), options, reference);
+        step_metrics m = ppo_step(policy, critic, objective, *goal, inputs(step), options, reference);
+        if (options.kl_control) {
+          m.kl_coef = options.kl_control->coef;
+          detail::set_kl_coef(objective, options.kl_control->update(m.kl), "train_ppo");
+        }
+        detail::refresh_reference(options.refresh, step, reference, policy);
+        return m;
       };
       return {std::move(run), options.first_step, options.steps};
     }

@@ -15,7 +15,6 @@
 #include <recllm/core/check.hpp>
 #include <recllm/core/types.hpp>
 #include <recllm/train/fit.hpp>
-#include <recllm/train/metrics.hpp>
 #include <recllm/train/score.hpp>
 
 namespace recllm {
@@ -25,8 +24,10 @@ namespace recllm {
 template <class Goal, class Rollouts, class Prompt>
 [[nodiscard]] row_values<double> rewards_of(const Goal& goal, const Rollouts& r,
                                             const std::vector<Prompt>& prompts) {
-  step_metrics unread;
-  return detail::reward_rows(goal, r, prompts, {}, r.completions.size(), "rewards_of", unread);
+  detail::term_log unread;
+  return detail::score_rows(goal, r, prompts, {.who = "rewards_of", .group_size = r.completions.size()},
+                            unread)
+      .rewards;
 }
 
 /// Which completions of a group are set against each other: its best against its worst, its best against each

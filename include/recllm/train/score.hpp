@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <numeric>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,59 +19,139 @@
 
 namespace recllm::detail {
 
-/// The reward of each row, B; the mean of each named term goes to m.reward_terms. `numbers` are the prompts'
-/// own, for messages. Throws non_finite_error, naming step, prompt, rollout and term, where a reward is not
-/// finite.
-template <class Goal, class Rollouts, class Prompt>
-[[nodiscard]] row_values<double> reward_rows(const Goal& goal, const Rollouts& r,
-                                             const std::vector<Prompt>& prompts,
-                                             const std::vector<std::size_t>& numbers, std::size_t group_size,
-                                             std::string_view who, step_metrics& m) {
-  row_values<double> rewards(r.rows());
-  std::vector<double> counts;
-  std::string culprits;
-  auto note = [&](std::string_view name, double value) {
+/// What the named terms of rewards report, gathered over completions.
+class term_log {
+ public:
+  void operator()(std::string_view name, double value) {
     if (!std::isfinite(value))
-      culprits += message(culprits.empty() ? ": " : ", ", name, " is ", printable(value));
-    auto term =
-        std::ranges::find(m.reward_terms, name, [](const auto& t) { return std::string_view(t.first); });
-    if (term == m.reward_terms.end()) {
-      counts.push_back(0.0);
-      term = m.reward_terms.emplace(term, name, 0.0);
+      culprits_ += message(culprits_.empty() ? ": " : ", ", name, " is ", printable(value));
+    auto at = std::ranges::find(terms_, name, [](const auto& t) { return std::string_view(t.name); });
+    if (at == terms_.end()) at = terms_.insert(at, {std::string(name), {}});
+    at->values.push_back(value);
+  }
+
+  /// The terms of the completion begun last that were not finite, for a message.
+  [[nodiscard]] const std::string& culprits() const { return culprits_; }
+  void begin_completion() { culprits_.clear(); }
+
+  [[nodiscard]] std::vector<reward_term> summary() const {
+    std::vector<reward_term> all;
+    for (const auto& [name, values] : terms_) {
+      const auto count = static_cast<double>(values.size());
+      double sum = 0.0, squares = 0.0;
+      for (const double value : values) sum += value;
+      const double mean = sum / count;
+      for (const double value : values) squares += (value - mean) * (value - mean);
+      all.push_back({name, mean, count > 1.0 ? std::sqrt(squares / (count - 1.0)) : 0.0});
     }
-    term->second += value;
-    counts[static_cast<std::size_t>(term - m.reward_terms.begin())] += 1.0;
+    return all;
+  }
+
+ private:
+  struct term {
+    std::string name;
+    std::vector<double> values;
+  };
+  std::vector<term> terms_;
+  std::string culprits_;
+};
+
+/// Where a completion's reward comes from, for messages.
+struct scored_by {
+  std::string_view who;
+  std::ptrdiff_t step = 0;
+  std::span<const std::size_t> numbers = {};  ///< the prompts' own; none = their places
+  std::size_t group_size = 1;
+};
+
+/// The rewards of B completions, and the values of their goal's addends.
+struct scored_rows {
+  row_values<double> rewards;    ///< B
+  token_matrix<double> addends;  ///< B x k
+  row_values<double> factors;    ///< k
+};
+
+/// Throws non_finite_error, naming step, prompt, rollout and term, where a reward is not finite.
+template <class Goal, class Rollouts, class Prompt>
+[[nodiscard]] scored_rows score_rows(const Goal& goal, const Rollouts& r, const std::vector<Prompt>& prompts,
+                                     const scored_by& by, term_log& log) {
+  scored_rows all{row_values<double>(r.rows()), {}, {}};
+  std::vector<double> values, factors;
+  const auto addend = [&](double factor, double value) {
+    values.push_back(value);
+    factors.push_back(factor);
   };
   for (std::size_t row = 0; row < r.completions.size(); ++row) {
-    culprits.clear();
+    log.begin_completion();
+    values.clear();
+    factors.clear();
     const std::size_t asked = r.prompt[row];
-    const double reward = reward::evaluate(goal, prompts[asked], r.completions[row], note);
+    const double reward = reward::evaluate_addends(goal, prompts[asked], r.completions[row], log, addend);
     if (!std::isfinite(reward))
-      throw non_finite_error(message("recllm: ", who, ": step ", m.step, ": the reward of prompt ",
-                                     numbers.empty() ? asked : numbers[asked], ", rollout ", row % group_size,
-                                     " is ", printable(reward), culprits, "; the weights are unchanged"));
-    rewards(static_cast<Eigen::Index>(row)) = reward;
+      throw non_finite_error(message("recllm: ", by.who, ": step ", by.step, ": the reward of prompt ",
+                                     by.numbers.empty() ? asked : by.numbers[asked], ", rollout ",
+                                     row % by.group_size, " is ", printable(reward), log.culprits(),
+                                     "; the weights are unchanged"));
+    const auto at = static_cast<Eigen::Index>(row), count = static_cast<Eigen::Index>(values.size());
+    all.rewards(at) = reward;
+    if (row == 0) {
+      all.addends.resize(r.rows(), count);
+      all.factors = Eigen::Map<const row_values<double>>(factors.data(), count);
+    }
+    all.addends.row(at) = Eigen::Map<const row_values<double>>(values.data(), count).transpose();
   }
-  for (std::size_t i = 0; i < counts.size(); ++i) m.reward_terms[i].second /= counts[i];
-  return rewards;
+  return all;
 }
 
-/// Fills in what follows from the rewards and the completions' lengths; groups are `group_size` neighbouring
-/// rows.
-inline void describe_groups(const row_values<double>& rewards, const token_matrix<float>& mask,
-                            std::size_t group_size, step_metrics& m) {
-  const auto size = static_cast<Eigen::Index>(group_size);
-  const auto groups = static_cast<double>(rewards.size() / size);
-  m.reward = rewards.mean();
-  for (Eigen::Index first = 0; first < rewards.size(); first += size) {
-    const row_values<double> group = rewards.segment(first, size);
-    if (size > 1)
-      m.reward_std +=
-          std::sqrt((group - group.mean()).square().sum() / static_cast<double>(size - 1)) / groups;
-    if (group.maxCoeff() == group.minCoeff()) m.frac_reward_zero_std += 1.0 / groups;
+/// All completions of a step, those that are not learned from too, for its metrics.
+class completion_log {
+ public:
+  term_log terms;  ///< where their rewards report
+
+  /// Notes completions and their rewards.
+  template <class Rollouts>
+  void add(const Rollouts& r, const row_values<double>& rewards) {
+    rewards_.insert(rewards_.end(), rewards.begin(), rewards.end());
+    for (Eigen::Index row = 0; row < r.rows(); ++row)
+      lengths_.push_back(static_cast<std::size_t>((r.mask.row(row) != 0.0f).count()));
+    if (!r.truncated.empty())
+      truncated_ = truncated_.value_or(0.0) + static_cast<double>(std::ranges::count(r.truncated, true));
   }
-  m.num_tokens = static_cast<std::size_t>((mask != 0.0f).count());
-  m.mean_length = static_cast<double>(m.num_tokens) / static_cast<double>(mask.rows());
+
+  /// Fills in what follows; groups are `group_size` neighbours.
+  void describe(std::size_t group_size, step_metrics& m) const {
+    m.reward_terms = terms.summary();
+    const Eigen::Map<const row_values<double>> rewards(rewards_.data(),
+                                                       static_cast<Eigen::Index>(rewards_.size()));
+    const auto size = static_cast<Eigen::Index>(group_size);
+    const auto groups = static_cast<double>(rewards.size() / size);
+    m.reward = rewards.mean();
+    for (Eigen::Index first = 0; first < rewards.size(); first += size) {
+      const row_values<double> group = rewards.segment(first, size);
+      if (size > 1)
+        m.reward_std +=
+            std::sqrt((group - group.mean()).square().sum() / static_cast<double>(size - 1)) / groups;
+      if (group.maxCoeff() == group.minCoeff()) m.frac_reward_zero_std += 1.0 / groups;
+    }
+    m.num_tokens = std::accumulate(lengths_.begin(), lengths_.end(), std::size_t{0});
+    const auto completions = static_cast<double>(lengths_.size());
+    m.mean_length = static_cast<double>(m.num_tokens) / completions;
+    m.min_length = std::ranges::min(lengths_);
+    m.max_length = std::ranges::max(lengths_);
+    if (truncated_) m.truncated = *truncated_ / completions;
+  }
+
+ private:
+  std::vector<double> rewards_;
+  std::vector<std::size_t> lengths_;
+  std::optional<double> truncated_;
+};
+
+/// Mask 0 for completions that the length limit cut off.
+template <class Rollouts>
+void drop_truncated(Rollouts& r) {
+  for (std::size_t row = 0; row < r.truncated.size(); ++row)
+    if (r.truncated[row]) r.mask.row(static_cast<Eigen::Index>(row)).setZero();
 }
 
 /// Fills in the means over the step's passes: of losses a pass, of the rest a token.

@@ -5,12 +5,14 @@
 // section 3.3.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <ranges>
 #include <span>
-#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -20,111 +22,68 @@
 #include <recllm/core/types.hpp>
 #include <recllm/objective/objective.hpp>
 #include <recllm/train/metrics.hpp>
-#include <recllm/train/order.hpp>
 #include <recllm/train/pass.hpp>
+#include <recllm/train/reference.hpp>
 #include <recllm/train/requirements.hpp>
-#include <recllm/train/schedule.hpp>
 #include <recllm/train/score.hpp>
+#include <recllm/train/step_parts.hpp>
 #include <recllm/train/step_range.hpp>
+#include <recllm/train/train_options.hpp>
 
 namespace recllm {
 
-/// Settings of train().
-struct train_options {
-  std::ptrdiff_t steps = 100;        ///< of the whole run; >= 0
-  std::ptrdiff_t first_step = 0;     ///< steps first_step, ..., steps - 1 run, as if never interrupted
-  std::size_t prompts_per_step = 0;  ///< 0 = all of them
-  std::size_t group_size = 8;        ///< completions a prompt, > 0; groups of one have nothing to compare
-  std::size_t inner_epochs = 1;      ///< optimizer steps on the same completions, > 0
-  std::size_t micro_rows = 0;   ///< completions a forward pass, 0 = all: saves memory, changes nothing else
-  double learning_rate = 1e-3;  ///< at its peak, > 0
-  recllm::schedule schedule = recllm::schedule::constant;
-  std::ptrdiff_t warmup_steps = 0;  ///< over which the learning rate rises, >= 0
-  double max_grad_norm = 1.0;       ///< the gradient is scaled down to this norm; 0 = no clipping
-  std::uint64_t seed = 0;           ///< step k depends on (seed, k) and the weights only
-};
-
-/// What one step works on.
-template <class Prompt>
-struct step_input {
-  std::ptrdiff_t step = 0;
-  std::vector<Prompt> prompts;       ///< P
-  std::vector<std::size_t> numbers;  ///< P, or empty: the prompts' own numbers, for messages
-  random_stream rng{0};
-  double learning_rate = 1e-3;
-};
-
 namespace detail {
 
-/// Makes the input of any step from (seed, step) alone. Borrows the prompts.
-template <class Prompt, class Options>
-class input_maker {
- public:
-  input_maker(std::span<const Prompt> prompts, const Options& options)
-      : prompts_(prompts), options_(options), order_(prompts.size(), options.seed) {}
-
-  [[nodiscard]] step_input<Prompt> operator()(std::ptrdiff_t step) {
-    step_input<Prompt> in;
-    in.step = step;
-    in.numbers =
-        order_.batch(step, options_.prompts_per_step == 0 ? prompts_.size() : options_.prompts_per_step);
-    for (const std::size_t number : in.numbers) in.prompts.push_back(prompts_[number]);
-    in.rng = random_stream(options_.seed).split(static_cast<std::uint64_t>(step));
-    in.learning_rate = options_.learning_rate *
-                       learning_rate_share(options_.schedule, step, options_.steps, options_.warmup_steps);
-    return in;
-  }
-
- private:
-  std::span<const Prompt> prompts_;
-  Options options_;
-  epoch_order order_;
-};
-
-template <class Options>
-void check_options(const Options& o, std::size_t prompts, std::string_view who) {
-  require(prompts > 0, "recllm: ", who, ": there are no prompts; expected at least one");
-  require(o.prompts_per_step <= prompts, "recllm: ", who, ": prompts_per_step = ", o.prompts_per_step,
-          ", but there are only ", prompts, " prompts; use 0 for all of them");
-  require(o.group_size > 0, "recllm: ", who, ": group_size = 0; expected at least 1");
-  require(o.inner_epochs > 0, "recllm: ", who, ": inner_epochs = 0; expected at least 1");
-  check_run(o, who);
+/// The objective's weights of some groups, as the objective takes their mean.
+template <class O, class Rollouts>
+void set_weights(const O& objective, step_batch<Rollouts>& batch, std::span<const part_rows> blocks) {
+  const token_matrix<float> mask = batch.template stacked<float>(
+      blocks, [](const auto& p) -> auto& { return p.rollouts.mask; });
+  batch.unstack(
+      token_matrix<float>(objective.weights(mask)), blocks, [](auto& p) -> auto& { return p.fixed.weights; });
+  const token_matrix<float> of_entropies = entropy_weights(objective, mask);
+  if (of_entropies.size() != 0)
+    batch.unstack(
+        of_entropies, blocks, [](auto& p) -> auto& { return p.fixed.entropy_weights; });
 }
 
 }  // namespace detail
 
 /// One step of GRPO on P prompts, G = options.group_size, B = P * G rows: sample, score, compare within
-/// groups, then follow the objective's gradient `inner_epochs` times, each over all rows in micro-batches. A
-/// reference (or nullptr) is scored where there is one. Throws non_finite_error for a reward, a loss or a
-/// gradient that is not finite, before the weights change by it.
+/// groups, then follow the objective's gradient `inner_epochs` times, mini-batch by mini-batch, each in
+/// micro-batches. A reference (or nullptr) is scored where there is one. Throws non_finite_error for a
+/// reward, a loss or a gradient that is not finite, before the weights change by it.
 template <class P, class O, class Goal, class Reference>
 step_metrics group_step(P& policy, const O& objective, const Goal& goal, const step_input<prompt_of<P>>& in,
                         const train_options& options, Reference* reference) {
   const detail::stopwatch watch;
   step_metrics m{.step = in.step, .learning_rate = in.learning_rate};
-
-  const rollouts_of<P> r = policy.sample(std::span(in.prompts), options.group_size, in.rng);
-  detail::check_rollouts(r, in.prompts.size() * options.group_size, in.prompts.size(), "train");
-  const row_values<double> rewards =
-      detail::reward_rows(goal, r, in.prompts, in.numbers, options.group_size, "train", m);
-  detail::describe_groups(rewards, r.mask, options.group_size, m);
-
-  const std::vector<row_block> blocks = row_blocks({0, r.rows()}, options.micro_rows, options.group_size);
-  detail::fixed_batch fixed;
-  fixed.old_log_probs = r.log_probs;
-  fixed.ref_log_probs = detail::reference_log_probs(reference, r, blocks);
-  const token_matrix<double> advantages =
-      objective.advantages(scored_step{.rewards = rewards, .groups = r.prompt, .mask = r.mask});
-  fixed.advantages = advantages.cast<float>();
-  fixed.weights = objective.weights(r.mask);
-  fixed.entropy_weights = detail::entropy_weights(objective, r.mask);
-
-  detail::pass_totals totals;
-  for (std::size_t epoch = 0; epoch < options.inner_epochs; ++epoch) {
-    totals += detail::pass(policy, objective, r, fixed, blocks, "train", in.step);
-    totals.grad_norm += policy.step(update{in.learning_rate, options.max_grad_norm});
+  detail::completion_log log;
+  auto batch = detail::sample_groups(policy, goal, in, options, log, m);
+  const std::size_t groups = batch.groups.size();
+  if (groups > 0) {
+    detail::prepare_step(policy, objective, options, reference, batch, m);
+    const std::size_t a_batch = (groups + options.mini_batches - 1) / options.mini_batches;
+    const std::size_t batches = (groups + a_batch - 1) / a_batch;
+    detail::pass_totals totals;
+    for (std::size_t epoch = 0; epoch < options.inner_epochs; ++epoch) {
+      random_stream order = in.rng.split(std::numeric_limits<std::uint64_t>::max() - epoch);
+      for (const std::size_t number : order.permutation(batches)) {
+        const std::size_t first = number * a_batch;
+        const std::vector<detail::part_rows> blocks =
+            batch.blocks(first, std::min(a_batch, groups - first), options.micro_rows, options.group_size);
+        detail::set_weights(objective, batch, blocks);
+        detail::pass_totals pass;
+        for (const auto& [part, rows] : blocks)
+          pass += detail::pass(policy, objective, batch.parts[part].rollouts, batch.parts[part].fixed,
+                               std::span(&rows, 1), "train", in.step);
+        pass.passes = 1.0;
+        pass.grad_norm = policy.step(update{in.learning_rate, options.max_grad_norm});
+        totals += pass;
+      }
+    }
+    detail::describe_passes(totals, m);
   }
-  detail::describe_passes(totals, m);
   m.seconds = watch.seconds();
   return m;
 }
@@ -139,8 +98,8 @@ step_metrics group_step(P& policy, const O& objective, const Goal& goal, const s
 /// prompts come in random permutations of the seed, so `.first_step = k` goes on as if the run had not
 /// stopped.
 ///
-/// Throws std::invalid_argument for settings out of range, and where the objective needs a reference that is
-/// nullptr.
+/// Throws std::invalid_argument for settings out of range, where the objective needs a reference that is
+/// nullptr, and where a setting asks for what policy, objective or reference cannot do.
 template <class P, class O, class Goal, class Prompts, class Reference = std::remove_reference_t<P>>
 [[nodiscard]] step_range<step_metrics> train(P&& policy, O objective, Goal goal, Prompts&& prompts,
                                              train_options options = {}, Reference* reference = nullptr) {
@@ -150,13 +109,27 @@ template <class P, class O, class Goal, class Prompts, class Reference = std::re
     if constexpr (detail::can_compare<O>() && detail::can_score<Reference, policy_type>() &&
                   detail::are_prompts<Prompts, prompt>()) {
       detail::check_options(options, std::ranges::size(prompts), "train");
+      detail::check_train_options(options, reference != nullptr);
+      const auto set_coef = [](O& of, train_options& how, double coef) {
+        if (how.kl_in_reward)
+          how.kl_in_reward->coef = coef;
+        else
+          detail::set_kl_coef(of, coef, "train");
+      };
+      if (options.kl_control) set_coef(objective, options, options.kl_control->coef);
       detail::check_reference(objective, reference != nullptr, "train");
-      auto run = [&policy,
-                  kept =
-                      std::make_shared<std::pair<const O, const Goal>>(std::move(objective), std::move(goal)),
-                  inputs = detail::input_maker<prompt, train_options>(prompts, options), options,
-                  reference](std::ptrdiff_t step) mutable {
-        return group_step(policy, kept->first, kept->second, inputs(step), options, reference);
+      detail::check_refresh<Reference, policy_type>(options.refresh, reference, "train");
+      auto run = [&policy, objective = std::move(objective),
+                  goal = std::make_shared<const Goal>(std::move(goal)),
+                  inputs = detail::input_maker<prompt, train_options>(prompts, options), options, reference,
+                  set_coef](std::ptrdiff_t step) mutable {
+        step_metrics m = group_step(policy, objective, *goal, inputs(step), options, reference);
+        if (options.kl_control) {
+          m.kl_coef = options.kl_control->coef;
+          set_coef(objective, options, options.kl_control->update(m.kl));
+        }
+        detail::refresh_reference(options.refresh, step, reference, policy);
+        return m;
       };
       return {std::move(run), options.first_step, options.steps};
     }
