@@ -8,7 +8,8 @@
 // 2402.03300, and the default. A clip range comes on top. Its kin are settings:
 //
 //   DAPO      arXiv 2503.14476   {.clip_low = 0.2, .clip_high = 0.28, .kl_coef = 0,
-//                                 .average = normalisation::per_token}
+//                                 .average = normalisation::per_token}, trained with {.sampling_rounds = 10,
+//                                 .mask_truncated = true} and + reward::overlong({...})
 //   Dr. GRPO  arXiv 2503.20783   {.clip_low = 0.2, .clip_high = 0.2, .kl_coef = 0,
 //                                 .average = normalisation::constant_length(n), .scale =
 //                                 advantage_scale::none}

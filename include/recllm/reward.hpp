@@ -10,5 +10,6 @@
 
 #include <recllm/reward/format.hpp>
 #include <recllm/reward/lists.hpp>
+#include <recllm/reward/overlong.hpp>
 #include <recllm/reward/penalties.hpp>
 #include <recllm/reward/reward.hpp>

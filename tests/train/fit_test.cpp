@@ -86,6 +86,21 @@ TEST_CASE("dpo raises the margin between chosen and rejected") {
   CHECK(steps.back().loss < 0.5);
 }
 
+TEST_CASE("dpo's reference follows the policy where it is told to") {
+  const std::vector<list_preference> all = pairs();
+  tabular_policy policy = fresh_policy(), reference = policy;
+  token_matrix<double> expected = reference.logits();
+  for (const auto& m :
+       fit(policy, dpo{}, all, {.steps = 7, .learning_rate = 20.0, .refresh = {.every = 3, .share = 0.6}},
+           &reference)) {
+    if (m.step % 3 == 2) expected = 0.6 * policy.logits() + 0.4 * expected;
+    CHECK((reference.logits() - expected).abs().maxCoeff() < 1e-12);
+  }
+  const tabular_policy frozen = reference;
+  CHECK_THROWS_WITH(fit(policy, dpo{}, all, {.refresh = {.every = 3}}, &frozen),
+                    Contains("recllm: fit: refresh is set, so the reference must not be const"));
+}
+
 TEST_CASE("the split into micro-batches changes no fit and splits no pair") {
   const std::vector<list_preference> all = pairs();
   const tabular_policy reference = fresh_policy();

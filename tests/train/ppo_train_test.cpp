@@ -1,4 +1,5 @@
 // PPO steps against the equations worked out by hand, and the promises of train_ppo().
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <ranges>
@@ -192,4 +193,55 @@ TEST_CASE("settings of PPO out of range are refused before the first step") {
       train_ppo(policy, critic, ppo{}, bandit::rank_reward, bandit::users),
       Contains("recllm: train_ppo: the objective compares with a reference policy, but none was given"));
   run(trying({.steps = 1, .mini_batches = 100}));  // more than rows: one row each
+}
+
+TEST_CASE("PPO's coefficient follows the divergence, and the reference the policy") {
+  tabular_policy policy = bandit::random_policy(20), reference = bandit::random_policy(21);
+  tabular_critic critic{sizes};
+  token_matrix<double> expected = reference.logits();
+  double coef = 0.3;
+  for (const auto& m : train_ppo(policy, critic, ppo{}, bandit::rank_reward, bandit::users,
+                                 {.steps = 6,
+                                 .group_size = 4,
+                                 .learning_rate = 1.0,
+                                 .kl_control = adaptive_kl{.coef = 0.3, .target = 0.1, .horizon = 2.0},
+                                 .refresh = {.every = 3, .share = 0.5}},
+                                 &reference)) {
+    CHECK(m.kl_coef.value() == Approx(coef));
+    coef *= 1.0 + std::clamp(m.kl / 0.1 - 1.0, -0.2, 0.2) / 2.0;
+    if (m.step % 3 == 2) expected = 0.5 * policy.logits() + 0.5 * expected;
+    CHECK((reference.logits() - expected).abs().maxCoeff() < 1e-12);
+  }
+  const tabular_policy* const none = nullptr;
+  const auto start = [&](const ppo_train_options& options) {
+    static_cast<void>(
+        train_ppo(policy, critic, ppo{.kl_coef = 0}, bandit::rank_reward, bandit::users, options, none));
+  };
+  CHECK_THROWS_WITH(start({.kl_control = adaptive_kl{}}), Contains("compares with a reference policy"));
+  CHECK_THROWS_WITH(start({.refresh = {.every = 1}}), Contains("no reference to follow"));
+}
+
+TEST_CASE("PPO does not learn from truncated completions") {
+  // A table all of whose samples are cut off: nothing moves.
+  struct endless : tabular_policy {
+    explicit endless(const tabular_policy& table) : tabular_policy(table) {}
+    [[nodiscard]] tabular_rollouts sample(std::span<const std::size_t> prompts, std::size_t group_size,
+                                          random_stream rng) const {
+      tabular_rollouts r = tabular_policy::sample(prompts, group_size, rng);
+      r.truncated.assign(r.completions.size(), true);
+      return r;
+    }
+  } policy(bandit::random_policy(22));
+  const token_matrix<double> before = policy.logits();
+  tabular_critic critic{sizes};
+  ppo_train_options options{.steps = 2, .group_size = 4, .mask_truncated = true};
+  for (const auto& m :
+       train_ppo(policy, critic, ppo{.kl_coef = 0}, bandit::rank_reward, bandit::users, options)) {
+    CHECK(m.truncated.value() == 1.0);
+    CHECK(m.loss == 0.0);
+  }
+  CHECK((policy.logits() == before).all());
+  options.mask_truncated = false;
+  run(train_ppo(policy, critic, ppo{.kl_coef = 0}, bandit::rank_reward, bandit::users, options));
+  CHECK((policy.logits() != before).any());
 }
