@@ -12,6 +12,7 @@
 #include <recllm/core/check.hpp>
 #include <recllm/core/types.hpp>
 #include <recllm/objective/advantage.hpp>
+#include <recllm/objective/exponential.hpp>
 #include <recllm/objective/objective.hpp>
 #include <recllm/objective/policy_loss.hpp>
 #include <recllm/objective/settings.hpp>
@@ -31,9 +32,12 @@ struct soft_gate {
 
   template <class X>
   [[nodiscard]] token_loss<X> operator()(X ratio, X, X advantage) const {
-    const X tau = select(advantage > 0.0, X(temperature_pos), X(temperature_neg));
-    const X open = X(1.0) / (X(1.0) + exp(tau * (X(1.0) - ratio)));
-    return {-(X(4.0) * open / tau * advantage), -(X(4.0) * open * (X(1.0) - open) * ratio * advantage)};
+    const auto good = advantage > 0.0;
+    const X tau = select(good, X(temperature_pos), X(temperature_neg));
+    const X open = X(1.0) / (X(1.0) + exponential_of(tau * (X(1.0) - ratio)).value);
+    const X gain = X(-4.0) * open * advantage;
+    return {gain * select(good, X(1.0 / temperature_pos), X(1.0 / temperature_neg)),
+            gain * (X(1.0) - open) * ratio};
   }
 };
 

@@ -9,6 +9,7 @@
 
 #include <recllm/core/check.hpp>
 #include <recllm/core/types.hpp>
+#include <recllm/objective/exponential.hpp>
 #include <recllm/objective/lanes.hpp>
 #include <recllm/objective/surrogate.hpp>
 #include <recllm/objective/terms.hpp>
@@ -26,39 +27,19 @@ enum class kl_estimator {
 
 namespace detail {
 
-/// exp(x) - 1 - x, given exp(x); never negative: near 0 by its series, which does not cancel.
+/// Value and slope with respect to log_prob, given d = log_prob - ref_log_prob.
 template <class X>
-[[nodiscard]] X exp_beyond_linear(X x, X exp_x) {
-  constexpr bool single = sizeof(typename X::scalar) == sizeof(float);
-  X series = 1.0 / 360;
-  if constexpr (!single) series = ((x * X(1.0 / 181440) + X(1.0 / 20160)) * x + X(1.0 / 2520)) * x + series;
-  series = ((series * x + X(1.0 / 60)) * x + X(1.0 / 12)) * x;
-  series = (series + X(1.0 / 3)) * x + X(1.0);
-  const X near = single ? 0.25 : 0.0625;
-  return select(abs(x) < near, X(0.5) * x * x * series, exp_x - 1.0 - x);
-}
-
-/// Whether divergence_at() reads exp(divergence_exponent()).
-[[nodiscard]] constexpr bool needs_exp(kl_estimator how) {
-  return how == kl_estimator::k3 || how == kl_estimator::low_variance;
-}
-
-template <class X>
-[[nodiscard]] X divergence_exponent(X d, kl_estimator how) {
-  return how == kl_estimator::low_variance ? limit(-d, X(-20.0), X(20.0)) : -d;
-}
-
-/// Value and slope with respect to log_prob, given d = log_prob - ref_log_prob and
-/// exp(divergence_exponent(d)).
-template <class X>
-[[nodiscard]] token_loss<X> divergence_at(X d, X exp_x, kl_estimator how) {
+[[nodiscard, gnu::always_inline]] inline token_loss<X> divergence_at(X d, kl_estimator how) {
+  if (how == kl_estimator::k3) {
+    const X k3 = exponential_of(-d).beyond_linear;
+    return {k3, d - k3};  // 1 - exp(-d), which would cancel near 0
+  }
   if (how == kl_estimator::k1) return {d, X(1.0)};
   if (how == kl_estimator::k2) return {X(0.5) * d * d, d};
   if (how == kl_estimator::absolute) return {abs(d), select(d > 0.0, X(1.0), select(d < 0.0, X(-1.0), d))};
-  const X x = divergence_exponent(d, how);
-  const X k3 = exp_beyond_linear(x, exp_x), slope = -(x + k3);  // 1 - exp(x), which would cancel near 0
-  if (how == kl_estimator::k3) return {k3, slope};
-  return {limit(k3, X(0.0), X(10.0)), drop_if((abs(d) > 20.0) | (k3 > 10.0), slope)};
+  // Where d is held, k3 > 10: the second clamp's slope is the first's.
+  const X held = limit(d, X(-20.0), X(20.0)), k3 = exponential_of(-held).beyond_linear;
+  return {limit(k3, X(0.0), X(10.0)), drop_if(k3 > 10.0, held - k3)};
 }
 
 }  // namespace detail
@@ -77,7 +58,7 @@ template <std::floating_point S>
     detail::for_each_lanes<S>(log_probs.cols(), [&]<class X>(Eigen::Index t) {
       const X d = X::load(log_probs.data() + row * log_probs.outerStride() + t) -
                   X::load(ref_log_probs.data() + row * ref_log_probs.outerStride() + t);
-      const token_loss<X> at = detail::divergence_at(d, exp(detail::divergence_exponent(d, how)), how);
+      const token_loss<X> at = detail::divergence_at(d, how);
       at.value.store(&term.value(row, t));
       at.slope.store(&term.slope(row, t));
     });

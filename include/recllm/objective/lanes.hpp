@@ -72,7 +72,9 @@ struct lanes {
   friend lanes limit(lanes x, lanes low, lanes high) {
     return select(x > high, high, select(x < low, low, x));
   }
-  friend lanes exp(lanes a) { return of{Eigen::internal::pexp(a.packet)}; }
+  /// NaN in a stays.
+  friend lanes min(lanes a, lanes b) { return of{Eigen::internal::pmin(a.packet, b.packet)}; }
+  friend lanes max(lanes a, lanes b) { return of{Eigen::internal::pmax(a.packet, b.packet)}; }
   friend lanes abs(lanes a) { return of{Eigen::internal::pabs(a.packet)}; }
 };
 

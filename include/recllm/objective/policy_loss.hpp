@@ -62,17 +62,9 @@ template <std::floating_point S, Surrogate T>
   if (how.entropy_coef != 0.0) e.dloss_dentropy.resize(b.log_probs.rows(), b.log_probs.cols());
   if (b.log_probs.size() == 0) return e;
 
-  const bool shared = T::through_ratio && how.level == ratio_level::sequence;
-  detail::row_work<S> work(b.log_probs.cols());
   for (Eigen::Index i = 0; i < b.log_probs.rows(); ++i) {
     const detail::row_pointers<S> row(b, i);
-    work.fill(row, how);
-    S* const slope = &e.dloss_dlogp(i, 0);
-    const double tokens = detail::add_counts(row, work, how, surrogate.bounds(), e);
-    const double pull = detail::add_surrogate(row, work, how, surrogate, e, slope);
-    if (shared && tokens > 0.0)
-      e.dloss_dlogp.row(i) = (b.weights.row(i) != S(0)).template cast<S>() * static_cast<S>(pull / tokens);
-    if (row.ref) detail::add_divergence(row, work, how, e, slope);
+    detail::add_row(row, b.log_probs.cols(), how, surrogate, e, &e.dloss_dlogp(i, 0));
     if (row.entropies)
       detail::add_entropy(row, b.log_probs.cols(), how.entropy_coef, e,
                           e.dloss_dentropy.size() == 0 ? nullptr : &e.dloss_dentropy(i, 0));

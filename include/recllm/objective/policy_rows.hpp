@@ -40,56 +40,29 @@ struct row_pointers {
 template <std::floating_point S>
 [[nodiscard]] double mean_log_ratio(const row_pointers<S>& row, Eigen::Index count) {
   double sum = 0.0, tokens = 0.0;
-  for (Eigen::Index t = 0; t < count; ++t)
-    if (row.weights[t] != S(0)) {
-      sum += static_cast<double>(row.log_probs[t]) - static_cast<double>(row.old[t]);
-      tokens += 1.0;
+  const auto add = [&]<class X>(Eigen::Index first, Eigen::Index last) {
+    X ratios, counted;
+    for (Eigen::Index t = first; t < last; t += X::size) {
+      const auto skipped = X::load(row.weights + t) == 0.0;
+      ratios += drop_if(skipped, X::load(row.log_probs + t) - X::load(row.old + t));
+      counted += drop_if(skipped, X(1.0));
     }
+    sum += ratios.sum();
+    tokens += counted.sum();
+  };
+  using wide = lanes<S, true>;
+  add.template operator()<wide>(0, count - count % wide::size);
+  add.template operator()<lanes<S, false>>(count - count % wide::size, count);
   return tokens == 0.0 ? 0.0 : sum / tokens;
 }
 
 /// d clamped as log_ratio_limit says; completions' log-ratios from above only.
 template <class X>
-[[nodiscard]] X limited(X d, const policy_loss_options& how) {
+[[nodiscard, gnu::always_inline]] inline X limited(X d, const policy_loss_options& how) {
   if (!how.log_ratio_limit) return d;
   const X most = *how.log_ratio_limit;
   return how.level == ratio_level::token ? limit(d, -most, most) : select(d > most, most, d);
 }
-
-/// What is made of a row before its terms, 0 where the weight is: exponentials alone keep the registers busy.
-template <std::floating_point S>
-struct row_work {
-  using numbers = Eigen::Array<S, 1, Eigen::Dynamic>;
-  numbers log_ratio, ratio;  ///< before it is limited; after
-  numbers apart, exp_apart;  ///< log_probs - ref; exp(divergence_exponent)
-
-  explicit row_work(Eigen::Index count) : log_ratio(count), ratio(count), apart(count), exp_apart(count) {}
-
-  void fill(const row_pointers<S>& row, const policy_loss_options& how) {
-    const Eigen::Index count = ratio.size();
-    const auto difference = [&]<class X>(const S* from, Eigen::Index t) -> X {
-      return drop_if(X::load(row.weights + t) == 0.0, X::load(row.log_probs + t) - X::load(from + t));
-    };
-    if (row.old) {
-      const bool alone = how.level == ratio_level::token;
-      const double shared = alone ? 0.0 : mean_log_ratio(row, count);
-      for_each_lanes<S>(count, [&]<class X>(Eigen::Index t) {
-        const X d = alone ? difference.template operator()<X>(row.old, t) : X(shared);
-        d.store(&log_ratio(t));
-        limited(d, how).store(&ratio(t));
-      });
-      ratio = ratio.exp();
-    }
-    if (row.ref) {
-      for_each_lanes<S>(count, [&]<class X>(Eigen::Index t) {
-        const X d = difference.template operator()<X>(row.ref, t);
-        d.store(&apart(t));
-        divergence_exponent(d, how.kl_estimator).store(&exp_apart(t));
-      });
-      if (needs_exp(how.kl_estimator)) exp_apart = exp_apart.exp();
-    }
-  }
-};
 
 /// Sums over a row, in as many parts as there are lanes.
 template <class X>
@@ -129,81 +102,80 @@ struct sums_of {
   }
 };
 
-/// Adds the surrogate's part of a row; returns the sum of the slopes that the row's tokens share.
-template <std::floating_point S, Surrogate T>
-double add_surrogate(row_pointers<S> row, const row_work<S>& work, policy_loss_options how, T surrogate,
-                     evaluation<S>& e, S* slope) {
-  const bool shared = T::through_ratio && how.level == ratio_level::sequence;
+/// Adds the surrogate and the divergence of a row's tokens first, ..., last - 1: loss, slopes and counts.
+/// `shared` is the log-ratio of the whole completion, where it has one. Returns the sum of the slopes that
+/// its tokens share. Nothing but `slope` is written in the loop, so that sums and settings stay in registers.
+template <class X, class S, Surrogate T>
+double add_tokens(const row_pointers<S> row, Eigen::Index first, Eigen::Index last,
+                  const policy_loss_options how, const T surrogate, double shared, evaluation<S>& e,
+                  S* slope) {
+  const bool alone = how.level == ratio_level::token;
+  const bool shares = T::through_ratio && how.level == ratio_level::sequence;
   const bool stops = T::through_ratio && how.log_ratio_limit;
-  const S *const ratios = work.ratio.data(), *const log_ratios = work.log_ratio.data();
-  sums_of<S> sums;
-  for_each_lanes<S>(work.ratio.size(), [&]<class X>(Eigen::Index t) {
-    const X weight = X::load(row.weights + t);
-    const auto load = [&](const S* from) { return drop_if(weight == 0.0, X::load(from + t)); };
-    const X ratio = row.old ? X::load(ratios + t) : X(1.0);
-    const token_loss<X> earned = surrogate(ratio, load(row.log_probs), load(row.advantages));
-    const X share = row.importance ? weight * load(row.importance) : weight;
-    X pull = share * earned.slope;
-    sums.template of<X>().loss += share * earned.value;
-    if (stops) {
-      const X d = X::load(log_ratios + t);
-      pull = drop_if((d > *how.log_ratio_limit) | (limited(d, how) > d), pull);
-    }
-    if (shared) sums.template of<X>().pull += pull;
-    (shared ? X(0.0) : pull).store(slope + t);
-  });
-  sums.add_to(e);
-  return sums.most.pull.sum() + sums.rest.pull.sum();
-}
-
-/// Adds a row's counts, which need no slope; returns its number of tokens.
-template <std::floating_point S>
-double add_counts(row_pointers<S> row, const row_work<S>& work, policy_loss_options how, ratio_bounds bounds,
-                  evaluation<S>& e) {
   const bool outside = how.counting == clip_counting::outside;
-  const S *const ratios = work.ratio.data(), *const log_ratios = work.log_ratio.data();
-  sums_of<S> sums;
-  for_each_lanes<S>(work.ratio.size(), [&]<class X>(Eigen::Index t) {
-    const auto skipped = X::load(row.weights + t) == 0.0;
-    const X one = drop_if(skipped, X(1.0)), advantage = X::load(row.advantages + t);
-    row_sums<X>& all = sums.template of<X>();
+  const ratio_bounds bounds = surrogate.bounds();
+  const bool bounded = bounds.low > 0.0 || std::isfinite(bounds.high) || std::isfinite(bounds.cap);
+  const X low = bounds.low, high = bounds.high, cap = bounds.cap, kl_coef = how.kl_coef;
+  const exponential<X> of_all = exponential_of(limited(X(shared), how));
+  row_sums<X> all;
+  for (Eigen::Index t = first; t < last; t += X::size) {
+    const X weight = X::load(row.weights + t), log_prob = X::load(row.log_probs + t);
+    const auto skipped = weight == 0.0;
+    const X one = drop_if(skipped, X(1.0)), advantage = drop_if(skipped, X::load(row.advantages + t));
     all.tokens += one;
-    if (!row.old) return;
-    const X ratio = X::load(ratios + t);
-    const auto loses = advantage < 0.0, below = ratio<bounds.low, above = ratio> bounds.high;
-    all.low += keep_if(outside ? below : below & loses, one);
-    all.high += keep_if(outside ? above : above & (advantage > 0.0), one);
-    all.capped += keep_if(loses & (ratio > bounds.cap), one);
-    all.ratio += drop_if(skipped, ratio);
-    const X log_ratio = limited(X::load(log_ratios + t), how);
-    all.approx_kl += drop_if(skipped, exp_beyond_linear(log_ratio, ratio));
-  });
-  sums.add_to(e);
-  return sums.most.tokens.sum() + sums.rest.tokens.sum();
+    X ratio = 1.0, log_ratio = 0.0;
+    if (row.old) {
+      log_ratio = alone ? drop_if(skipped, log_prob - X::load(row.old + t)) : X(shared);
+      const exponential<X> now = alone ? exponential_of(limited(log_ratio, how)) : of_all;
+      ratio = now.value;
+      if (bounded) {
+        const auto loses = advantage < 0.0, below = ratio<low, above = ratio> high;
+        all.low += keep_if(outside ? below : below & loses, one);
+        all.high += keep_if(outside ? above : above & (advantage > 0.0), one);
+        all.capped += keep_if(loses & (ratio > cap), one);
+      }
+      all.ratio += drop_if(skipped, ratio);
+      all.approx_kl += drop_if(skipped, now.beyond_linear);
+    }
+    const token_loss<X> earned = surrogate(ratio, drop_if(skipped, log_prob), advantage);
+    const X share = row.importance ? weight * drop_if(skipped, X::load(row.importance + t)) : weight;
+    all.loss += share * earned.value;
+    X pull = share * earned.slope;
+    if (stops)
+      pull = drop_if((log_ratio > *how.log_ratio_limit) | (limited(log_ratio, how) > log_ratio), pull);
+    if (shares) {
+      all.pull += pull;
+      pull = 0.0;
+    }
+    if (row.ref) {
+      const token_loss<X> apart =
+          divergence_at(drop_if(skipped, log_prob - X::load(row.ref + t)), how.kl_estimator);
+      all.kl += apart.value;
+      if (how.kl_coef != 0.0) {
+        all.loss += weight * kl_coef * apart.value;
+        pull += weight * kl_coef * apart.slope;
+      }
+    }
+    pull.store(slope + t);
+  }
+  all.add_to(e);
+  return all.pull.sum();
 }
 
-/// Adds a row's divergence to the tally and, unless kl_coef is 0, to loss and slope.
-template <std::floating_point S>
-void add_divergence(row_pointers<S> row, const row_work<S>& work, policy_loss_options how, evaluation<S>& e,
-                    S* slope) {
-  const S *const distances = work.apart.data(), *const exponentials = work.exp_apart.data();
-  sums_of<S> sums;
-  const auto add = [&](kl_estimator estimator) {
-    for_each_lanes<S>(work.ratio.size(), [&]<class X>(Eigen::Index t) {
-      const X weight = X::load(row.weights + t);
-      const token_loss<X> apart = divergence_at(X::load(distances + t), X::load(exponentials + t), estimator);
-      sums.template of<X>().kl += drop_if(weight == 0.0, apart.value);
-      if (how.kl_coef == 0.0) return;
-      const X share = weight * X(how.kl_coef);
-      sums.template of<X>().loss += share * apart.value;
-      (X::load(slope + t) + share * apart.slope).store(slope + t);
-    });
-  };
-  if (how.kl_estimator == kl_estimator::k3)
-    add(kl_estimator::k3);  // a loop of its own for the usual one
-  else
-    add(how.kl_estimator);
-  sums.add_to(e);
+/// The same of a whole row.
+template <std::floating_point S, Surrogate T>
+void add_row(const row_pointers<S>& row, Eigen::Index count, const policy_loss_options& how,
+             const T& surrogate, evaluation<S>& e, S* slope) {
+  using wide = lanes<S, true>;
+  const Eigen::Index most = count - count % wide::size;
+  const double before = e.tokens,
+               shared = row.old && how.level != ratio_level::token ? mean_log_ratio(row, count) : 0.0;
+  double pull = add_tokens<wide>(row, 0, most, how, surrogate, shared, e, slope);
+  pull += add_tokens<lanes<S, false>>(row, most, count, how, surrogate, shared, e, slope);
+  const double tokens = e.tokens - before;
+  if (T::through_ratio && how.level == ratio_level::sequence && tokens > 0.0)
+    for (Eigen::Index t = 0; t < count; ++t)
+      if (row.weights[t] != S(0)) slope[t] += static_cast<S>(pull / tokens);
 }
 
 /// Adds a row's entropies to the tally and, unless entropy_coef is 0, to loss and slope.

@@ -98,7 +98,8 @@ inline std::vector<pair_loss> rewards_of(std::span<const pair_log_probs> pairs, 
   return losses;
 }
 
-/// The mean of all rewards seen so far, chosen and rejected: BCO's shift as TRL keeps it.
+/// The mean of all rewards seen so far, chosen and rejected: BCO's shift as TRL keeps it. Rewards are those
+/// that the loss compares, by length where length_normalised.
 struct reward_shift {
   double mean = 0.0;
   double count = 0.0;  ///< rewards that it is the mean of
@@ -119,7 +120,9 @@ struct bco_step_loss {
   [[nodiscard]] std::vector<pair_loss> operator()(std::span<const pair_log_probs> pairs,
                                                   const pair_options& how) const {
     double sum = 0.0;
-    for (const pair_loss& l : detail::rewards_of(pairs, how)) sum += l.chosen_reward + l.rejected_reward;
+    for (const pair_log_probs& p : pairs)
+      sum += how.beta * ((p.chosen - p.ref_chosen) * detail::share_of(p.chosen_length, how) +
+                         (p.rejected - p.ref_rejected) * detail::share_of(p.rejected_length, how));
     const double rewards = 2.0 * static_cast<double>(pairs.size());
     const bco_loss loss{.delta = before.with(rewards == 0.0 ? 0.0 : sum / rewards, rewards).mean};
     std::vector<pair_loss> losses;
