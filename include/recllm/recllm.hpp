@@ -14,6 +14,7 @@
 #include <recllm/objective/reinforce_plus_plus.hpp>
 #include <recllm/objective/several_rewards.hpp>
 #include <recllm/objective/shaping.hpp>
+#include <recllm/plackett_luce.hpp>
 #include <recllm/ppo.hpp>
 #include <recllm/prompt.hpp>
 #include <recllm/reinforce.hpp>

@@ -7,8 +7,7 @@
 // advantage::optimal_baseline), REINFORCE++ (arXiv 2501.03262: advantage::reinforce_plus_plus) and GPG (arXiv
 // 2504.02546: {.average = normalisation::per_token, .advantage = advantage::gpg}). old_log_probs serve the
 // metrics only and may be empty. leave_one_out comes with this header, the others with objective/baseline.hpp
-// and objective/reinforce_plus_plus.hpp. ReMax needs scored_step::baselines, GDPO scored_step::columns: a
-// loop of yours fills them, train() does not.
+// and objective/reinforce_plus_plus.hpp. ReMax is trained with train_options::greedy_baseline.
 #pragma once
 
 #include <concepts>

@@ -43,27 +43,109 @@ struct token_rollouts : rollouts<Completion> {
   token_constraint allowed = {};         ///< which tokens they were drawn from; none = from all
 };
 
+namespace detail {
+
+/// Which entries of a count x T block M scored tokens are.
+struct token_places {
+  std::vector<std::pair<Eigen::Index, Eigen::Index>> entries;  ///< M: row of the block and column
+  Eigen::Index rows, columns;
+
+  /// count x T: the M values at their entries, 0 elsewhere.
+  [[nodiscard]] token_matrix<float> spread(const at::Tensor& values) const {
+    const at::Tensor host = values.cpu();
+    token_matrix<float> all = token_matrix<float>::Zero(rows, columns);
+    for (std::size_t m = 0; m < entries.size(); ++m)
+      all(entries[m].first, entries[m].second) = host.data_ptr<float>()[m];
+    return all;
+  }
+
+  /// M: the entries of a count x T block.
+  [[nodiscard]] at::Tensor gather(const token_view<float>& values, at::Device device) const {
+    at::Tensor packed = at::empty({static_cast<std::int64_t>(entries.size())}, at::kFloat);
+    for (std::size_t m = 0; m < entries.size(); ++m)
+      packed.data_ptr<float>()[m] = values(entries[m].first, entries[m].second);
+    return packed.to(device);
+  }
+};
+
+/// A block of rows as a model reads it, and its M tokens that the mask counts.
+struct packed_rows {
+  packed_batch batch;
+  at::Tensor sources;  ///< M, int64: place of the token before, whose output is the state each follows
+  at::Tensor targets;  ///< M, int64: the tokens
+  token_places places;
+};
+
+/// Packs rows; neighbouring rows of one prompt share it.
+template <class Completion>
+[[nodiscard]] packed_rows pack_rows(const token_rollouts<Completion>& r, row_block rows, at::Device device) {
+  std::vector<prompt_group> groups;
+  std::vector<std::int64_t> prompt_end;  // of each row: place of its prompt's last token
+  std::int64_t place = 0;
+  const auto row_tokens = [&](Eigen::Index row) -> const token_ids& {
+    return r.tokens[static_cast<std::size_t>(row)];
+  };
+  const auto row_prompt = [&](Eigen::Index row) { return r.prompt[static_cast<std::size_t>(row)]; };
+  for (Eigen::Index i = 0; i < rows.count; ++i) {
+    const Eigen::Index row = rows.first + i;
+    if (i == 0 || row_prompt(row) != row_prompt(row - 1)) {
+      groups.push_back({r.prompt_tokens[row_prompt(row)], {}});
+      place += static_cast<std::int64_t>(groups.back().prompt.size());
+      prompt_end.push_back(place - 1);
+    } else {
+      prompt_end.push_back(prompt_end.back());
+    }
+    // Nothing is read after a completion's last token, so it is not computed.
+    const std::span<const std::int64_t> inputs(row_tokens(row).data(),
+                                               std::max<std::size_t>(row_tokens(row).size(), 1) - 1);
+    groups.back().completions.push_back(inputs);
+    place += static_cast<std::int64_t>(inputs.size());
+  }
+  packed_rows packed{pack(groups, device), {}, {}, {{}, rows.count, r.mask.cols()}};
+
+  std::vector<std::int64_t> sources, targets;
+  for (Eigen::Index i = 0; i < rows.count; ++i) {
+    const Eigen::Index row = rows.first + i;
+    const std::int64_t first = packed.batch.completion[static_cast<std::size_t>(i)];
+    for (std::size_t t = 0; t < row_tokens(row).size(); ++t) {
+      const Eigen::Index column = static_cast<Eigen::Index>(t);
+      if (r.mask(row, column) == 0.0f) continue;
+      sources.push_back(t == 0 ? prompt_end[static_cast<std::size_t>(i)] : first + column - 1);
+      targets.push_back(row_tokens(row)[t]);
+      packed.places.entries.emplace_back(i, column);
+    }
+  }
+  packed.sources = torch::tensor(sources, at::kLong).to(device);
+  packed.targets = torch::tensor(targets, at::kLong).to(device);
+  return packed;
+}
+
+/// Tensors of their own.
+inline tensor_map clone(tensor_map tensors) {
+  for (auto& [name, tensor] : tensors) tensor = tensor.clone();
+  return tensors;
+}
+
+}  // namespace detail
+
 /// One forward pass of some rows: log-probs, entropies and the way back.
 class token_trace {
  public:
   token_trace(const qwen& model, at::Tensor hidden, at::Tensor targets, double temperature, logit_bias bias,
-              std::vector<std::pair<Eigen::Index, Eigen::Index>> places, Eigen::Index rows,
-              Eigen::Index columns)
+              detail::token_places places)
       : head_(model.head()),
         hidden_(std::move(hidden)),
         targets_(std::move(targets)),
         temperature_(temperature),
         bias_(std::move(bias)),
         places_(std::move(places)),
-        scores_(score_tokens(hidden_.detach(), head_, targets_, temperature_, bias_)),
-        rows_(rows),
-        columns_(columns) {}
+        scores_(score_tokens(hidden_.detach(), head_, targets_, temperature_, bias_)) {}
 
   /// count x T, nats, 0 where the mask is 0.
-  [[nodiscard]] token_matrix<float> log_probs() const { return spread(scores_.log_probs); }
+  [[nodiscard]] token_matrix<float> log_probs() const { return places_.spread(scores_.log_probs); }
 
   /// count x T, nats, 0 where the mask is 0.
-  [[nodiscard]] token_matrix<float> entropies() const { return spread(scores_.entropies); }
+  [[nodiscard]] token_matrix<float> entropies() const { return places_.spread(scores_.entropies); }
 
   /// Adds the pullback of dloss_dlogp (count x T) to the model's gradient. Once per trace.
   void backward(token_view<float> dloss_dlogp) { pull_back(gather(dloss_dlogp), {}); }
@@ -74,11 +156,8 @@ class token_trace {
   }
 
  private:
-  [[nodiscard]] at::Tensor gather(token_view<float> values) const {
-    at::Tensor packed = at::empty({static_cast<std::int64_t>(places_.size())}, at::kFloat);
-    for (std::size_t m = 0; m < places_.size(); ++m)
-      packed.data_ptr<float>()[m] = values(places_[m].first, places_[m].second);
-    return packed.to(hidden_.device());
+  [[nodiscard]] at::Tensor gather(const token_view<float>& values) const {
+    return places_.gather(values, hidden_.device());
   }
 
   void pull_back(const at::Tensor& dloss_dlogp, const at::Tensor& dloss_dentropy) {
@@ -91,21 +170,11 @@ class token_trace {
     hidden_.reset();
   }
 
-  [[nodiscard]] token_matrix<float> spread(const at::Tensor& values) const {
-    const at::Tensor host = values.cpu();
-    token_matrix<float> all = token_matrix<float>::Zero(rows_, columns_);
-    for (std::size_t m = 0; m < places_.size(); ++m)
-      all(places_[m].first, places_[m].second) = host.data_ptr<float>()[m];
-    return all;
-  }
-
   at::Tensor head_, hidden_, targets_;
   double temperature_;
   logit_bias bias_;
-  std::vector<std::pair<Eigen::Index, Eigen::Index>>
-      places_;  // row of the block and column of each scored token
+  detail::token_places places_;
   token_scores scores_;
-  Eigen::Index rows_, columns_;
 };
 
 /// The policy. Prompt and Completion are the user's types with `.tokens`; a copy has weights and state of its
@@ -141,7 +210,7 @@ class causal_lm {
 
   causal_lm(const causal_lm& other)
       : model_(other.model_), options_(other.options_), optimizer_(options_.optimizer) {
-    optimizer_.load_state(clone(other.optimizer_.state()), model_.weights());
+    optimizer_.load_state(detail::clone(other.optimizer_.state()), model_.weights());
   }
   causal_lm& operator=(const causal_lm& other) { return *this = causal_lm(other); }
   causal_lm(causal_lm&&) = default;
@@ -243,49 +312,8 @@ class causal_lm {
   }
 
  private:
-  static tensor_map clone(tensor_map tensors) {
-    for (auto& [name, tensor] : tensors) tensor = tensor.clone();
-    return tensors;
-  }
-
   [[nodiscard]] token_trace forward(const rollouts_type& r, row_block rows, double dropout) const {
-    std::vector<prompt_group> groups;
-    std::vector<std::int64_t> prompt_end;  // of each row: place of its prompt's last token
-    std::int64_t place = 0;
-    const auto row_tokens = [&](Eigen::Index row) -> const token_ids& {
-      return r.tokens[static_cast<std::size_t>(row)];
-    };
-    const auto row_prompt = [&](Eigen::Index row) { return r.prompt[static_cast<std::size_t>(row)]; };
-    for (Eigen::Index i = 0; i < rows.count; ++i) {
-      const Eigen::Index row = rows.first + i;
-      if (i == 0 || row_prompt(row) != row_prompt(row - 1)) {
-        groups.push_back({r.prompt_tokens[row_prompt(row)], {}});
-        place += static_cast<std::int64_t>(groups.back().prompt.size());
-        prompt_end.push_back(place - 1);
-      } else {
-        prompt_end.push_back(prompt_end.back());
-      }
-      // Nothing is read after a completion's last token, so it is not computed.
-      const std::span<const std::int64_t> inputs(row_tokens(row).data(),
-                                                 std::max<std::size_t>(row_tokens(row).size(), 1) - 1);
-      groups.back().completions.push_back(inputs);
-      place += static_cast<std::int64_t>(inputs.size());
-    }
-    const packed_batch batch = pack(groups, model_.device());
-
-    std::vector<std::int64_t> sources, targets;
-    std::vector<std::pair<Eigen::Index, Eigen::Index>> places;
-    for (Eigen::Index i = 0; i < rows.count; ++i) {
-      const Eigen::Index row = rows.first + i;
-      const std::int64_t first = batch.completion[static_cast<std::size_t>(i)];
-      for (std::size_t t = 0; t < row_tokens(row).size(); ++t) {
-        const Eigen::Index column = static_cast<Eigen::Index>(t);
-        if (r.mask(row, column) == 0.0f) continue;
-        sources.push_back(t == 0 ? prompt_end[static_cast<std::size_t>(i)] : first + column - 1);
-        targets.push_back(row_tokens(row)[t]);
-        places.emplace_back(i, column);
-      }
-    }
+    detail::packed_rows packed = detail::pack_rows(r, rows, model_.device());
     at::Generator generator =
         at::make_generator<at::CPUGeneratorImpl>(random_stream(static_cast<std::uint64_t>(optimizer_.steps()))
                                                      .split(static_cast<std::uint64_t>(rows.first))
@@ -297,7 +325,8 @@ class causal_lm {
     };
     logit_bias bias;
     if (r.allowed)
-      bias = [&r, first_row = rows.first, places, vocabulary = model_.config().vocab_size,
+      bias = [&r, first_row = rows.first, places = packed.places.entries,
+              vocabulary = model_.config().vocab_size,
               device = model_.device()](std::int64_t first, std::int64_t count) {
         std::vector<token_ids> sets;
         for (std::int64_t m = first; m < first + count; ++m) {
@@ -308,11 +337,9 @@ class causal_lm {
         }
         return constraint_bias(sets, vocabulary, device);
       };
-    const at::Tensor hidden =
-        model_.hidden(batch, drop).index_select(0, torch::tensor(sources, at::kLong).to(model_.device()));
-    return token_trace(model_, hidden, torch::tensor(targets, at::kLong).to(model_.device()),
-                       options_.sampling.temperature, std::move(bias), std::move(places), rows.count,
-                       r.mask.cols());
+    const at::Tensor hidden = model_.hidden(packed.batch, drop).index_select(0, packed.sources);
+    return token_trace(model_, hidden, std::move(packed.targets), options_.sampling.temperature,
+                       std::move(bias), std::move(packed.places));
   }
 
   [[nodiscard]] rollouts_type draw(std::span<const Prompt> prompts, std::size_t group_size,
