@@ -88,6 +88,34 @@ TEST_CASE("a completion without an end token was truncated", "[causal_lm]") {
             .truncated.empty());
 }
 
+TEST_CASE("steps without the truncated completions are the same a row at a time", "[causal_lm]") {
+  const auto goal = [](const text&, const text& answer) { return static_cast<double>(answer.tokens[0] % 3); };
+  std::vector<step_metrics> whole;
+  for (const std::size_t micro_rows : {0u, 1u}) {
+    policy p = make_policy(1, {.max_new_tokens = 3, .end_tokens = {0}});
+    std::size_t step = 0;
+    for (const step_metrics& m : train(p, grpo{.kl_coef = 0}, goal, prompts,
+                                       {.steps = 4,
+                                       .group_size = 4,
+                                       .micro_rows = micro_rows,
+                                       .learning_rate = 1e-2,
+                                       .mask_truncated = true,
+                                       .top_entropy = 0.5,
+                                       .importance = importance_options{}})) {
+      REQUIRE(m.truncated.value() > 0.5);  // blocks of which nothing is learned
+      if (micro_rows == 0) {
+        whole.push_back(m);
+        continue;
+      }
+      CHECK(m.loss == Approx(whole[step].loss).margin(1e-5));
+      CHECK(m.grad_norm == Approx(whole[step].grad_norm).epsilon(1e-3).margin(1e-5));
+      CHECK(m.importance_ratio.value() == Approx(whole[step].importance_ratio.value()));
+      ++step;
+    }
+  }
+  CHECK(whole[0].grad_norm + whole[1].grad_norm > 0.0);
+}
+
 TEST_CASE("greedy takes the likeliest token at each place", "[causal_lm]") {
   const policy p = make_policy(1, {.max_new_tokens = 9, .temperature = 0.7, .end_tokens = {0}});
   const auto r = p.greedy(prompts);
