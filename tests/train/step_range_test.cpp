@@ -10,6 +10,9 @@
 
 using namespace recllm;
 
+static_assert(std::ranges::input_range<step_range<int>>);
+static_assert(std::ranges::viewable_range<step_range<int>> && std::ranges::viewable_range<step_range<int>&>);
+
 namespace {
 
 struct counted {

@@ -12,7 +12,6 @@
 #include <limits>
 #include <memory>
 #include <optional>
-#include <ranges>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -213,7 +212,7 @@ template <class P, class C, class O, class Goal, class Prompts, class Reference 
         "train");
     if constexpr (criticises && judges && detail::can_score<Reference, policy_type>() &&
                   detail::are_prompts<Prompts, prompt>()) {
-      detail::check_options(options, std::ranges::size(prompts), "train_ppo");
+      detail::check_options(options, std::span<const prompt>(prompts).size(), "train_ppo");
       require(options.critic_learning_rate > 0.0 && std::isfinite(options.critic_learning_rate),
               "recllm: train_ppo: critic_learning_rate = ", options.critic_learning_rate,
               "; expected a positive number");

@@ -6,7 +6,6 @@
 
 #include <concepts>
 #include <cstddef>
-#include <ranges>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -138,7 +137,9 @@ consteval bool borrows_variables() {
   constexpr bool policy = std::is_lvalue_reference_v<P>;
   static_assert(policy,
                 "recllm: the policy is borrowed and learns in place: pass a variable, not a temporary");
-  constexpr bool data = std::ranges::borrowed_range<Data>;
+  // std::ranges::borrowed_range, without <ranges>, which is slow to compile; <span> declares what is asked
+  // here.
+  constexpr bool data = std::is_lvalue_reference_v<Data> || std::ranges::enable_borrowed_range<Data>;
   static_assert(data,
                 "recllm: prompts and examples are borrowed: pass a variable or a span, not a temporary");
   return policy && data;

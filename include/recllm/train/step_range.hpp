@@ -7,7 +7,6 @@
 #include <iterator>
 #include <memory>
 #include <optional>
-#include <ranges>
 #include <utility>
 
 namespace recllm {
@@ -70,8 +69,5 @@ class step_range {
  private:
   std::unique_ptr<state> state_;
 };
-
-static_assert(std::ranges::input_range<step_range<int>>);
-static_assert(std::ranges::viewable_range<step_range<int>> && std::ranges::viewable_range<step_range<int>&>);
 
 }  // namespace recllm

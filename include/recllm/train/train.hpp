@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
-#include <ranges>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -108,7 +107,7 @@ template <class P, class O, class Goal, class Prompts, class Reference = std::re
     using prompt = prompt_of<policy_type>;
     if constexpr (detail::can_compare<O>() && detail::can_score<Reference, policy_type>() &&
                   detail::are_prompts<Prompts, prompt>()) {
-      detail::check_options(options, std::ranges::size(prompts), "train");
+      detail::check_options(options, std::span<const prompt>(prompts).size(), "train");
       detail::check_train_options(options, reference != nullptr);
       const auto set_coef = [](O& of, train_options& how, double coef) {
         if (how.kl_in_reward)
