@@ -146,6 +146,14 @@ TEST_CASE("the pullbacks of log-probs and entropies are finite differences, for 
   }
 }
 
+TEST_CASE("weights are blended") {
+  plackett_luce_policy policy = random_policy(5);
+  const plackett_luce_policy other = random_policy(6);
+  const token_matrix<double> expected = 0.3 * other.weights() + 0.7 * policy.weights();
+  policy.blend(other, 0.3);
+  CHECK((policy.weights() - expected).abs().maxCoeff() < 1e-12);
+}
+
 TEST_CASE("a Plackett-Luce policy says what is wrong") {
   const token_matrix<double> none(0, 0);
   CHECK_THROWS_WITH(plackett_luce_policy({.prompt_features = none, .item_features = one_hot(2)}),

@@ -116,9 +116,7 @@ class plackett_luce_policy {
 
   /// The scores of all items for a prompt, N.
   [[nodiscard]] row_values<double> scores(std::size_t prompt) const {
-    require(prompt < static_cast<std::size_t>(of_.prompt_features.rows()),
-            "recllm: plackett_luce_policy: prompt ", prompt, " is not there; expected 0 to ",
-            of_.prompt_features.rows() - 1);
+    check_prompt(prompt);
     return (of_.item_features.matrix() * weights_.matrix().transpose() *
             of_.prompt_features.row(static_cast<Eigen::Index>(prompt)).matrix().transpose())
         .array();
@@ -133,6 +131,12 @@ class plackett_luce_policy {
     int item;
     numbers log_probs;  // of all items; -infinity for those placed before
   };
+
+  void check_prompt(std::size_t prompt) const {
+    require(prompt < static_cast<std::size_t>(of_.prompt_features.rows()),
+            "recllm: plackett_luce_policy: prompt ", prompt, " is not there; expected 0 to ",
+            of_.prompt_features.rows() - 1);
+  }
 
   [[nodiscard]] std::size_t items() const { return static_cast<std::size_t>(of_.item_features.rows()); }
 
@@ -179,16 +183,17 @@ class plackett_luce_policy {
     r.mask = token_matrix<float>::Zero(static_cast<Eigen::Index>(lists.size()),
                                        static_cast<Eigen::Index>(of_.length));
     for (std::size_t row = 0; row < lists.size(); ++row) {
-      numbers free = scores(prompts[row / group_size]);
+      check_prompt(prompts[row / group_size]);
+      std::vector<bool> placed(items(), false);
       require(lists[row].size() <= of_.length, "recllm: plackett_luce_policy: completion ", row, " has ",
               lists[row].size(), " items; there are ", of_.length, " places");
       for (const int item : lists[row]) {
         require(item >= 0 && static_cast<std::size_t>(item) < items(),
                 "recllm: plackett_luce_policy: completion ", row, " has item ", item, "; expected 0 to ",
                 items() - 1);
-        require(!std::isinf(free(item)), "recllm: plackett_luce_policy: completion ", row, " has item ", item,
-                " twice; its lists are of distinct items");
-        free(item) = -std::numeric_limits<double>::infinity();
+        require(!placed[static_cast<std::size_t>(item)], "recllm: plackett_luce_policy: completion ", row,
+                " has item ", item, " twice; its lists are of distinct items");
+        placed[static_cast<std::size_t>(item)] = true;
       }
       r.mask.row(static_cast<Eigen::Index>(row)).head(static_cast<Eigen::Index>(lists[row].size())) = 1.0f;
       r.prompt.push_back(row / group_size);
@@ -285,6 +290,7 @@ inline plackett_luce_policy::forward_pass plackett_luce_policy::trace(const tabu
 
 static_assert(Policy<plackett_luce_policy> && Teachable<plackett_luce_policy> &&
               Greedy<plackett_luce_policy>);
-static_assert(EntropyPullback<plackett_luce_policy::forward_pass>);
+static_assert(EntropyPullback<plackett_luce_policy::forward_pass> &&
+              Blendable<plackett_luce_policy, plackett_luce_policy>);
 
 }  // namespace recllm
