@@ -7,62 +7,49 @@
 #include <utility>
 #include <vector>
 
-#include <recllm/core/concepts.hpp>
 #include <recllm/grpo.hpp>
-#include <recllm/train.hpp>
 
 using namespace recllm;
-
 using user =
     Eigen::Vector3d;  // 1, hours since the last visit (-1 few, 1 many), likes the topic (-1 no, 1 yes)
 
 struct decisions : rollouts<bool> {  // what a policy needs to score its rows again goes into a derived type
-  std::vector<user> users;
+  Eigen::MatrixX3d features;         // of each row, times -1 where nothing was sent
 };
 
 struct notifier {
   using prompt_type = user;
   user weights = user::Zero(), gradient = user::Zero();
 
-  double chance(const user& u) const { return 1.0 / (1.0 + std::exp(-weights.dot(u))); }
-
-  decisions sample(std::span<const user> prompts, std::size_t group_size, random_stream rng) const {
+  decisions sample(std::span<const user> users, std::size_t group_size, random_stream rng) const {
     decisions d;
-    for (std::size_t row = 0; row < prompts.size() * group_size; ++row) {
+    d.features.resize(static_cast<Eigen::Index>(users.size() * group_size), 3);
+    for (std::size_t row = 0; row < users.size() * group_size; ++row) {
+      const user& u = users[row / group_size];
       d.prompt.push_back(row / group_size);
-      d.users.push_back(prompts[row / group_size]);
-      d.completions.push_back(rng.split(row).uniform() < chance(d.users[row]));  // a row has its own stream
+      d.completions.push_back(rng.split(row).uniform() <
+                              1 / (1 + std::exp(-weights.dot(u))));  // a stream a row
+      d.features.row(static_cast<Eigen::Index>(row)) = (d.completions[row] ? 1.0 : -1.0) * u;
     }
     d.mask = token_matrix<float>::Ones(d.rows(), 1);  // one token a completion
     d.log_probs = log_probs(d, {0, d.rows()});
     return d;
   }
-
-  token_matrix<float> log_probs(const decisions& d, row_block rows) const {
-    token_matrix<float> values(rows.count, 1);
-    for (Eigen::Index i = 0; i < rows.count; ++i) {
-      const auto row = static_cast<std::size_t>(rows.first + i);
-      values(i, 0) = static_cast<float>(
-          std::log(d.completions[row] ? chance(d.users[row]) : 1.0 - chance(d.users[row])));
-    }
-    return values;
+  token_matrix<float> log_probs(const decisions& d,
+                                row_block rows) const {  // log sigmoid(features * weights)
+    return -(-(d.features.middleRows(rows.first, rows.count) * weights).array()).exp().log1p().cast<float>();
   }
-
   struct pass {  // one forward pass and the way back
     notifier& policy;
     const decisions& d;
     row_block rows;
     token_matrix<float> log_probs() const { return policy.log_probs(d, rows); }
     void backward(token_view<float> dloss_dlogp) const {
-      for (Eigen::Index i = 0; i < rows.count; ++i) {
-        const auto row = static_cast<std::size_t>(rows.first + i);
-        policy.gradient +=
-            dloss_dlogp(i, 0) * (d.completions[row] - policy.chance(d.users[row])) * d.users[row];
-      }
+      const Eigen::MatrixXd dloss = (dloss_dlogp * (1 - log_probs().exp())).cast<double>();
+      policy.gradient += d.features.middleRows(rows.first, rows.count).transpose() * dloss;
     }
   };
   pass trace(const decisions& d, row_block rows) { return {*this, d, rows}; }
-
   double step(update how) {
     weights -= how.learning_rate * gradient;
     return std::exchange(gradient, user::Zero()).norm();
@@ -79,5 +66,6 @@ int main() {
   for (const auto& m : train(policy, grpo{.kl_coef = 0}, opened, users, {.steps = 101, .learning_rate = 1.0}))
     if (m.step % 25 == 0) std::printf("step %3td   reward %6.3f of 0.25\n", m.step, m.reward);
   for (const user& u : users)
-    std::printf("away %2.0f, likes %2.0f: sent with chance %.2f\n", u[1], u[2], policy.chance(u));
+    std::printf("away %2.0f, likes %2.0f: sent with chance %.2f\n", u[1], u[2],
+                1 / (1 + std::exp(-policy.weights.dot(u))));
 }
