@@ -204,6 +204,21 @@ TEST_CASE("dynamic sampling ends: after its rounds, and when all prompts are tri
   CHECK((policy.logits() == before).all());
 }
 
+TEST_CASE("a step without a group leaves the coefficient of the divergence as it is") {
+  tabular_policy policy = bandit::random_policy(11);
+  const tabular_policy reference = bandit::random_policy(12);
+  const auto equal = [](std::size_t, const std::vector<int>&) { return 0.3; };
+  for (const std::size_t rounds : {0u, 1u}) {
+    const auto all = run(train(policy, grpo{}, equal, bandit::users,
+                               {.steps = 2,
+                                .learning_rate = 1e-9,
+                                .sampling_rounds = rounds,
+                                .kl_control = adaptive_kl{.coef = 0.2, .target = 50.0, .horizon = 2.0}},
+                               &reference));
+    CHECK((all[1].kl_coef.value() == 0.2) == (rounds == 1));
+  }
+}
+
 TEST_CASE("dynamic sampling is resumed bit for bit") {
   const std::vector<std::size_t> prompts{0, 1, 1, 0, 1, 0};
   train_options options{.steps = 9,

@@ -125,7 +125,9 @@ template <class P, class O, class Goal, class Prompts, class Reference = std::re
         step_metrics m = group_step(policy, objective, *goal, inputs(step), options, reference);
         if (options.kl_control) {
           m.kl_coef = options.kl_control->coef;
-          set_coef(objective, options, options.kl_control->update(m.kl));
+          const bool measured =
+              options.sampling_rounds == 0 || m.frac_reward_zero_std < 1.0;  // a group was left
+          if (measured) set_coef(objective, options, options.kl_control->update(m.kl));
         }
         detail::refresh_reference(options.refresh, step, reference, policy);
         return m;
