@@ -131,8 +131,9 @@ class completion_log {
       if (size > 1)
         m.reward_std +=
             std::sqrt((group - group.mean()).square().sum() / static_cast<double>(size - 1)) / groups;
-      if (group.maxCoeff() == group.minCoeff()) m.frac_reward_zero_std += 1.0 / groups;
+      if (group.maxCoeff() == group.minCoeff()) m.frac_reward_zero_std += 1.0;
     }
+    m.frac_reward_zero_std /= groups;  // exactly 1 where no group can teach
     m.num_tokens = std::accumulate(lengths_.begin(), lengths_.end(), std::size_t{0});
     const auto completions = static_cast<double>(lengths_.size());
     m.mean_length = static_cast<double>(m.num_tokens) / completions;
