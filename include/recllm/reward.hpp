@@ -8,6 +8,8 @@
 //                         .otherwise(-1.0);
 #pragma once
 
+#include <recllm/reward/business.hpp>
+#include <recllm/reward/discovery.hpp>
 #include <recllm/reward/format.hpp>
 #include <recllm/reward/lists.hpp>
 #include <recllm/reward/overlong.hpp>

@@ -38,3 +38,25 @@ TEST_CASE("equal lists are worth 1, empty and foreign ones 0") {
   CHECK(rouge_l(items{}, items{}) == 0.0);
   CHECK(rouge_l(items{1, 2}, items{3}) == 0.0);
 }
+
+TEST_CASE("rouge_w prefers runs: the example of Lin 2004, section 3.3") {
+  const std::string x = "ABCDEFG", together = "ABCDHIK", apart = "AHBKCID";
+  const std::vector<char> target(x.begin(), x.end()), y1(together.begin(), together.end()),
+      y2(apart.begin(), apart.end());
+  CHECK(rouge_l(y1, target) == Approx(rouge_l(y2, target)));
+  CHECK(rouge_w(y1, target, 2.0) == Approx(0.571).margin(5e-4));
+  CHECK(rouge_w(y2, target, 2.0) == Approx(0.286).margin(5e-4));
+}
+
+TEST_CASE("rouge_w with weight 1 is rouge_l") {
+  const items predicted{1, 2, 3, 4}, target{2, 4, 9, 8, 7};
+  for (const double beta : {0.5, 1.0, 3.0, std::numeric_limits<double>::infinity()})
+    CHECK(rouge_w(predicted, target, 1.0, beta) == Approx(rouge_l(predicted, target, beta)));
+  CHECK(rouge_w(items{}, target) == 0.0);
+  CHECK(rouge_w(predicted, items{}) == 0.0);
+  CHECK(rouge_w(target, target, 1.7) == Approx(1.0));
+  CHECK_THROWS_WITH(rouge_w(predicted, target, 0.5),
+                    Catch::Matchers::Contains("rouge_w: expected weight >= 1, got 0.5"));
+  CHECK_THROWS_WITH(rouge_w(predicted, target, 1.2, 0.0),
+                    Catch::Matchers::Contains("rouge_w: expected beta > 0"));
+}

@@ -1,8 +1,8 @@
 // Rewards of recommended lists: accuracy, diversity, novelty. Penalties are in penalties.hpp.
 //
 // Every term reads the predicted list by items_of(completion) and the rest by projections of the prompt,
-// called once per completion; return a reference or a span where the list is long. All but novelty() and
-// topic_entropy() are in [0, 1]; what an empty list is worth stands at each.
+// called once per completion; return a reference or a span where the list is long. All but novelty(),
+// topic_entropy() and kendall_tau() are in [0, 1]; what an empty list is worth stands at each.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +12,7 @@
 #include <recllm/measure/lcs.hpp>
 #include <recllm/measure/list.hpp>
 #include <recllm/measure/novelty.hpp>
+#include <recllm/measure/rank_correlation.hpp>
 #include <recllm/measure/rank_overlap.hpp>
 #include <recllm/measure/ranking.hpp>
 #include <recllm/measure/rouge.hpp>
@@ -36,6 +37,23 @@ template <class Target>
 [[nodiscard]] constexpr auto rouge_l(Target target, double beta = 1.0) {
   return term("rouge_l", [=](const auto& prompt, const auto& completion) -> double {
     return measure::rouge_l(items_of(completion), list_of(target, prompt), beta);
+  });
+}
+
+/// "rouge_w": the same with runs without gaps preferred; see measure::rouge_w.
+template <class Target>
+[[nodiscard]] constexpr auto rouge_w(Target target, double weight = 1.2, double beta = 1.0) {
+  return term("rouge_w", [=](const auto& prompt, const auto& completion) -> double {
+    return measure::rouge_w(items_of(completion), list_of(target, prompt), weight, beta);
+  });
+}
+
+/// "kendall_tau": whether items of the target list are in its order, in [-1, 1]; see measure::kendall_tau. 0
+/// where fewer than two are in both.
+template <class Target>
+[[nodiscard]] constexpr auto kendall_tau(Target target) {
+  return term("kendall_tau", [=](const auto& prompt, const auto& completion) -> double {
+    return measure::kendall_tau(items_of(completion), list_of(target, prompt));
   });
 }
 
