@@ -436,6 +436,8 @@ TEST_CASE("settings that cannot be kept are refused before the first step") {
   CHECK_THROWS_WITH(start({.mini_batches = 0}), Contains("mini_batches = 0; expected at least 1"));
   CHECK_THROWS_WITH(start({.top_entropy = 0.0}), Contains("top_entropy = 0; expected a share in (0, 1]"));
   CHECK_THROWS_WITH(start({.top_entropy = 1.5}), Contains("top_entropy = 1.5"));
+  CHECK_THROWS_WITH(start({.group_size = 1, .sampling_rounds = 2}),
+                    Contains("sampling_rounds = 2 drops groups of equal rewards, but group_size = 1"));
   CHECK_THROWS_WITH(start({.kl_in_reward = kl_penalty{}}),
                     Contains("kl_in_reward is set, which needs a reference"));
   CHECK_THROWS_WITH(start({.kl_control = adaptive_kl{}}), Contains("compares with a reference policy"));

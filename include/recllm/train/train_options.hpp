@@ -114,6 +114,8 @@ void check_options(const Options& o, std::size_t prompts, std::string_view who) 
 inline void check_train_options(const train_options& o, bool has_reference) {
   require(o.top_entropy > 0.0 && o.top_entropy <= 1.0, "recllm: train: top_entropy = ", o.top_entropy,
           "; expected a share in (0, 1], 1 for all tokens");
+  require(o.sampling_rounds == 0 || o.group_size > 1, "recllm: train: sampling_rounds = ", o.sampling_rounds,
+          " drops groups of equal rewards, but group_size = 1 makes no other; expected at least 2");
   require(
       !o.kl_in_reward || has_reference,
       "recllm: train: kl_in_reward is set, which needs a reference; pass the address of a frozen copy as the "
