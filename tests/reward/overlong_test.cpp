@@ -19,6 +19,11 @@ TEST_CASE("overlong falls from the buffer's start to -factor at the limit") {
   CHECK(value(50) == 0.5);
 }
 
+TEST_CASE("a buffer longer than the limit is refused when the reward is made") {
+  CHECK_THROWS_WITH(reward::overlong({.max_length = 4, .buffer = 9}),
+                    Catch::Matchers::Contains("the buffer is 9 tokens, longer than max_length = 4"));
+}
+
 TEST_CASE("overlong reads tokens, the completion itself, or what it is told") {
   struct answer {
     std::vector<int> tokens;

@@ -41,7 +41,8 @@ struct rewards_and_lengths {
                                                         const row_values<double>& baselines) {
   require(baselines.size() == rewards.size(), "recllm: greedy_baseline: got ", rewards.size(),
           " rewards but ", baselines.size(),
-          " baselines; pass the reward of the greedy completion of each one's prompt");
+          " baselines; pass the reward of the greedy completion of each one's prompt, as train() does with "
+          "greedy_baseline = true");
   return rewards - baselines;
 }
 

@@ -37,8 +37,10 @@ struct token_count {
 
 /// recllm::overlong_penalty of the completion's length, in [-factor, 0] where how.floor, as "overlong".
 /// `length` is a function of the completion, by default the number of its `.tokens`.
+/// Throws as overlong_penalty does.
 template <class Length = detail::token_count>
 [[nodiscard]] auto overlong(overlong_options how, Length length = {}) {
+  static_cast<void>(overlong_penalty(0, how));  // throws now, not at the first completion
   return term("overlong", [how, length = std::move(length)](const auto& completion) {
     return overlong_penalty(static_cast<std::size_t>(std::invoke(length, completion)), how);
   });
