@@ -254,7 +254,7 @@ class plackett_luce_policy::forward_pass {
 
   /// Adds the pullback of dloss_dlogp, count x T, to the policy's gradient: dlogp / dscore_j = [j = item] -
   /// p_j.
-  void backward(token_view<float> dloss_dlogp) {
+  void backward(const token_view<float>& dloss_dlogp) {
     for (const token& at : tokens_) {
       const auto slope = static_cast<double>(dloss_dlogp(at.row, at.place));
       numbers slopes = -slope * at.log_probs.exp();
@@ -264,7 +264,7 @@ class plackett_luce_policy::forward_pass {
   }
 
   /// The same, and that of dloss_dentropy, count x T: dH / dscore_j = -p_j (log p_j + H).
-  void backward(token_view<float> dloss_dlogp, token_view<float> dloss_dentropy) {
+  void backward(const token_view<float>& dloss_dlogp, const token_view<float>& dloss_dentropy) {
     backward(dloss_dlogp);
     for (const token& at : tokens_) {
       const auto slope = static_cast<double>(dloss_dentropy(at.row, at.place));

@@ -225,7 +225,7 @@ class tabular_policy::forward_pass {
   [[nodiscard]] token_matrix<float> entropies() const { return policy_.spread(tokens_, count_, entropy); }
 
   /// Adds the pullback of dloss_dlogp, count x T, to the policy's gradient.
-  void backward(token_view<float> dloss_dlogp) {
+  void backward(const token_view<float>& dloss_dlogp) {
     for (const token& at : tokens_) {
       const double slope = static_cast<double>(dloss_dlogp(at.row, at.place));
       policy_.gradient_.row(at.cell) -= slope * at.log_softmax.exp();
@@ -234,7 +234,7 @@ class tabular_policy::forward_pass {
   }
 
   /// The same, and that of dloss_dentropy, count x T: dH/dlogit_v = -p_v (log p_v + H).
-  void backward(token_view<float> dloss_dlogp, token_view<float> dloss_dentropy) {
+  void backward(const token_view<float>& dloss_dlogp, const token_view<float>& dloss_dentropy) {
     backward(dloss_dlogp);
     for (const token& at : tokens_)
       policy_.gradient_.row(at.cell) -= static_cast<double>(dloss_dentropy(at.row, at.place)) *

@@ -224,7 +224,8 @@ TEST_CASE("a save that fails leaves the old file whole") {
   const std::string old = read_file(path);
   if (std::filesystem::exists("/dev/full")) {  // a disk without space
     std::filesystem::create_symlink("/dev/full", here.path / "tokenizer.json.partial");
-    CHECK_THROWS_WITH(word_level_tokenizer::build({}, {}).save(path), Catch::Contains("No space left on device"));
+    CHECK_THROWS_WITH(word_level_tokenizer::build({}, {}).save(path),
+                      Catch::Contains("No space left on device"));
     CHECK(read_file(path) == old);
   }
   CHECK_THROWS_WITH(films().save(here.path / "none" / "tokenizer.json"),

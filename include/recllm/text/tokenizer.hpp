@@ -218,17 +218,18 @@ class word_level_tokenizer {
                ", \"normalized\": " + (token.normalized ? "true" : "false") +
                ", \"special\": " + (token.special ? "true}" : "false}");
     }
-    write_file_atomically(path, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n" +
-                                   ("  \"added_tokens\": [" + added) + "\n  ],\n" +
-                                   R"(  "normalizer": null,
+    write_file_atomically(
+        path, "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null,\n" +
+                  ("  \"added_tokens\": [" + added) + "\n  ],\n" +
+                  R"(  "normalizer": null,
   "pre_tokenizer": {"type": "WhitespaceSplit"},
   "post_processor": null,
   "decoder": null,
   "model": {
     "type": "WordLevel",
-    "vocab": {)" + vocabulary + "\n    },\n    \"unk_token\": " +
-                                   nlohmann::json(tokens_[static_cast<std::size_t>(unknown_)].text).dump() +
-                                   "\n  }\n}\n");
+    "vocab": {)" + vocabulary +
+                  "\n    },\n    \"unk_token\": " +
+                  nlohmann::json(tokens_[static_cast<std::size_t>(unknown_)].text).dump() + "\n  }\n}\n");
   }
 
   /// Reads a tokenizer.json, or the one in a folder. Throws std::invalid_argument that names the file and the
