@@ -3,6 +3,7 @@
 
 #include <recllm/baselines.hpp>
 #include <recllm/cispo.hpp>
+#include <recllm/core/traced.hpp>
 #include <recllm/data.hpp>
 #include <recllm/dpo.hpp>
 #include <recllm/grpo.hpp>
