@@ -29,6 +29,20 @@ double log_probability(const token_matrix<double>& logits, std::size_t prompt, E
   return logits(row, item) - std::log(total);
 }
 
+// The gradient of `value`, a function of a table of logits.
+template <class Value>
+token_matrix<double> central_differences(const Value& value, const token_matrix<double>& logits) {
+  token_matrix<double> gradient(logits.rows(), logits.cols());
+  for (Eigen::Index i = 0; i < logits.rows(); ++i)
+    for (Eigen::Index j = 0; j < logits.cols(); ++j) {
+      token_matrix<double> up = logits, down = logits;
+      up(i, j) += 1e-5;
+      down(i, j) -= 1e-5;
+      gradient(i, j) = (value(up) - value(down)) / 2e-5;
+    }
+  return gradient;
+}
+
 }  // namespace
 
 TEST_CASE("a sampled batch has the shapes it promises") {
@@ -90,14 +104,7 @@ TEST_CASE("the gradient is the finite difference of the weighted log-probs") {
       return sum;
     };
     const token_matrix<double> before = policy.logits();
-    token_matrix<double> expected(before.rows(), before.cols());
-    for (Eigen::Index i = 0; i < before.rows(); ++i)
-      for (Eigen::Index j = 0; j < before.cols(); ++j) {
-        token_matrix<double> up = before, down = before;
-        up(i, j) += 1e-5;
-        down(i, j) -= 1e-5;
-        expected(i, j) = (value(up) - value(down)) / 2e-5;
-      }
+    const token_matrix<double> expected = central_differences(value, before);
 
     // Two traces of one batch gather what one trace of all rows would.
     for (const row_block rows : {row_block{0, 2}, row_block{2, 1}})
@@ -145,14 +152,7 @@ TEST_CASE("the gradient of the entropies is their finite difference") {
       return sum;
     };
     const token_matrix<double> before = policy.logits();
-    token_matrix<double> expected(before.rows(), before.cols());
-    for (Eigen::Index i = 0; i < before.rows(); ++i)
-      for (Eigen::Index j = 0; j < before.cols(); ++j) {
-        token_matrix<double> up = before, down = before;
-        up(i, j) += 1e-5;
-        down(i, j) -= 1e-5;
-        expected(i, j) = (value(up) - value(down)) / 2e-5;
-      }
+    const token_matrix<double> expected = central_differences(value, before);
     auto trace = policy.trace(r, {0, 2});
     trace.backward(token_matrix<float>(token_matrix<float>::Zero(2, 3)), slope);
     policy.step({.learning_rate = 1.0});
