@@ -54,4 +54,15 @@ recllm::measure::interaction_shares<std::string> shares(const fields& request) {
   return all;
 }
 
+recllm::measure::entropy_options entropy_settings(const fields& config) {
+  using recllm::measure::entropy_scale;
+  recllm::measure::entropy_options how;
+  config.read("base", how.base);
+  config.read("scale", how.scale,
+              {{"none", entropy_scale::none},
+               {"evenness", entropy_scale::evenness},
+               {"per_reached", entropy_scale::per_reached}});
+  return how;
+}
+
 }  // namespace conformance

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include <recllm/measure/diversity.hpp>
 #include <recllm/measure/novelty.hpp>
 
 #include "operations.hpp"
@@ -32,5 +33,8 @@ class attribute_table {
 
 /// The shares of all interactions that the field "popularity" counts; throws where it is absent.
 recllm::measure::interaction_shares<std::string> shares(const fields& request);
+
+/// The fields "base" and "scale".
+recllm::measure::entropy_options entropy_settings(const fields& config);
 
 }  // namespace conformance

@@ -87,12 +87,7 @@ struct ranking {
   }
 
   [[nodiscard]] json entropy() const {
-    measure::entropy_options how;
-    config.read("base", how.base);
-    config.read("scale", how.scale,
-                {{"none", measure::entropy_scale::none},
-                 {"evenness", measure::entropy_scale::evenness},
-                 {"per_reached", measure::entropy_scale::per_reached}});
+    const measure::entropy_options how = entropy_settings(config);
     std::optional<std::size_t> catalogue_size;
     if (how.scale == measure::entropy_scale::evenness || request.has("catalogue_size"))
       catalogue_size = request.count("catalogue_size");

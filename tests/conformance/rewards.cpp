@@ -89,13 +89,7 @@ json rank_biased_overlap(const scoring& score, const fields& config) {
 
 json topic_entropy(const scoring& score, const fields& config) {
   const attribute_table topics(score.request);
-  measure::entropy_options how;
-  config.read("base", how.base);
-  config.read("scale", how.scale,
-              {{"none", measure::entropy_scale::none},
-               {"evenness", measure::entropy_scale::evenness},
-               {"per_reached", measure::entropy_scale::per_reached}});
-  return score(reward::topic_entropy(std::cref(topics), how));
+  return score(reward::topic_entropy(std::cref(topics), entropy_settings(config)));
 }
 
 json novelty(const scoring& score, const fields& config) {
