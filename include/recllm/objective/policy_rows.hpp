@@ -83,25 +83,6 @@ struct row_sums {
   }
 };
 
-/// A row's sums from whole registers and from what is left over.
-template <std::floating_point S>
-struct sums_of {
-  row_sums<lanes<S, true>> most;
-  row_sums<lanes<S, false>> rest;
-
-  template <class X>
-  [[nodiscard]] row_sums<X>& of() {
-    if constexpr (X::size > 1)
-      return most;
-    else
-      return rest;
-  }
-  void add_to(evaluation<S>& e) const {
-    most.add_to(e);
-    rest.add_to(e);
-  }
-};
-
 /// Adds the surrogate and the divergence of a row's tokens first, ..., last - 1: loss, slopes and counts.
 /// `shared` is the log-ratio of the whole completion, where it has one. Returns the sum of the slopes that
 /// its tokens share. Nothing but `slope` is written in the loop, so that sums and settings stay in registers.
@@ -178,19 +159,30 @@ void add_row(const row_pointers<S>& row, Eigen::Index count, const policy_loss_o
       if (row.weights[t] != S(0)) slope[t] += static_cast<S>(pull / tokens);
 }
 
-/// Adds a row's entropies to the tally and, unless entropy_coef is 0, to loss and slope.
-template <std::floating_point S>
-void add_entropy(row_pointers<S> row, Eigen::Index count, double coef, evaluation<S>& e, S* slope) {
-  sums_of<S> sums;
-  for_each_lanes<S>(count, [&]<class X>(Eigen::Index t) {
+/// Adds the entropies of a row's tokens first, ..., last - 1 to the tally and, unless coef is 0, to loss and
+/// slope.
+template <class X, class S>
+void add_entropies(const row_pointers<S>& row, Eigen::Index first, Eigen::Index last, double coef,
+                   evaluation<S>& e, S* slope) {
+  row_sums<X> all;
+  for (Eigen::Index t = first; t < last; t += X::size) {
     const X entropy = X::load(row.entropies + t);
-    sums.template of<X>().entropy += drop_if(X::load(row.weights + t) == 0.0, entropy);
-    if (coef == 0.0) return;
+    all.entropy += drop_if(X::load(row.weights + t) == 0.0, entropy);
+    if (coef == 0.0) continue;
     const X weight = X::load(row.entropy_weights + t), share = weight * X(-coef);
-    sums.template of<X>().loss += drop_if(weight == 0.0, share * entropy);
+    all.loss += drop_if(weight == 0.0, share * entropy);
     share.store(slope + t);
-  });
-  sums.add_to(e);
+  }
+  all.add_to(e);
+}
+
+/// The same of a whole row.
+template <std::floating_point S>
+void add_entropy(const row_pointers<S>& row, Eigen::Index count, double coef, evaluation<S>& e, S* slope) {
+  using wide = lanes<S, true>;
+  const Eigen::Index most = count - count % wide::size;
+  add_entropies<wide>(row, 0, most, coef, e, slope);
+  add_entropies<lanes<S, false>>(row, most, count, coef, e, slope);
 }
 
 }  // namespace recllm::detail
