@@ -100,7 +100,7 @@ class storyteller {
       const item& film = data_.items[recent[i].item];
       films += item_word(film) + " ";
       if (i + told_in_full >= recent.size()) films += details(film);
-      films += engagement_word(recent[i].rating) + " ";
+      films += engagement_word(recent[i].value) + " ";
     }
     for (const std::size_t i : pool) candidates += item_word(data_.items[i]) + " ";
     return chatml.render(

@@ -44,7 +44,7 @@ TEST_CASE("assemble refuses events of nobody, of nothing and without a rating") 
       "recllm: assemble: event 0 names user 1 and item 0; there are 1 users and 1 items, numbered from 0");
   CHECK_THROWS_WITH(assemble({{"u", {}}}, {{"i", "", "", {}}}, nothing), Contains("names user 0 and item 7"));
   CHECK_THROWS_WITH(assemble({{"u", {}}}, {{"i", "", "", {}}}, unrated),
-                    "recllm: assemble: event 0 of user 'u' has rating nan; expected a finite number");
+                    "recllm: assemble: event 0 of user 'u' has the value nan; expected a finite number");
 }
 
 TEST_CASE("no user, no item, no event is a dataset too") {
@@ -89,7 +89,23 @@ TEST_CASE("strong engagement is a rating of 4 or more, or the rule given") {
   const std::span<const event> history(data.histories[0]);
   CHECK(item_sequence(history, strong) == std::vector<std::size_t>{2, 0, 3});
   CHECK(item_sequence(history, rated_at_least{5}) == std::vector<std::size_t>{2, 3});
-  CHECK(item_sequence(history, [](const event& e) { return e.rating < 4; }) == std::vector<std::size_t>{1});
+  CHECK(item_sequence(history, [](const event& e) { return e.value < 4; }) == std::vector<std::size_t>{1});
+}
+
+TEST_CASE("in a feed, what takes an effort is strong engagement; views and clicks are not") {
+  const strong_engagement rule;
+  const auto did = [](engagement what, double value = 1) { return event{0, 0, value, 0, what}; };
+  CHECK(rule(did(engagement::share)));
+  CHECK_FALSE(rule(did(engagement::view)));
+  CHECK_FALSE(rule(did(engagement::click)));
+  CHECK(rule(did(engagement::dwell, 30)));
+  CHECK_FALSE(rule(did(engagement::dwell, 29)));
+  CHECK(rule(did(engagement::rating, 4)));
+  CHECK_FALSE(rule(did(engagement::rating, 3.5)));
+  CHECK_FALSE(strong(did(engagement::dwell, 30)));
+  CHECK_FALSE(strong_engagement{.actions = {engagement::save}}(did(engagement::like)));
+  for (std::size_t i = 0; i < engagement_names.size(); ++i)
+    CHECK(static_cast<std::size_t>(engagement_names[i].first) == i);
 }
 
 TEST_CASE("events that break a rule go, users and items stay") {

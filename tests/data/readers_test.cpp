@@ -47,7 +47,7 @@ TEST_CASE("RecBole files become users, items and histories in time order") {
   CHECK(data.items[1].year == "V");
   CHECK(data.items[1].topics.empty());
   CHECK(item_sequence(std::span(data.histories[1])) == std::vector<std::size_t>{0, 1, 0});
-  CHECK(data.histories[1][0].rating == 3.5);
+  CHECK(data.histories[1][0].value == 3.5);
   CHECK(data.histories[0][0].time == 881250949);
   CHECK(data.histories[0][0].user == 0);
 }
@@ -83,7 +83,7 @@ TEST_CASE("other columns and other orders are settings") {
   CHECK(data.users[0].attribute("segment") == "gold");
   CHECK(data.items[0].topics == std::vector<std::string>{"Shoes and socks"});
   CHECK(data.items[0].year.empty());
-  CHECK(data.histories[0][0].rating == 2);
+  CHECK(data.histories[0][0].value == 2);
   columns.topics = "";
   CHECK(read_recbole(tiny.path, columns).items[0].topics.empty());
 

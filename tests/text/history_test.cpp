@@ -137,7 +137,7 @@ TEST_CASE("events become activities, one a topic") {
         "Over the past 7 days, the user liked 'Crime' once ('Heat'), liked 'Drama' once ('Heat'), watched "
         "'Comedy' once "
         "('Babe') and watched 'other' once ('Untold').");
-  CHECK(activities(std::span(events), catalogue, [](const event& e) { return engagement_word(e.rating); })[2]
+  CHECK(activities(std::span(events), catalogue, [](const event& e) { return engagement_word(e.value); })[2]
             .action == "disliked");
   const std::vector<event> unknown{{0, 9, 5, 1}};
   CHECK_THROWS_WITH(activities(std::span(unknown), catalogue), Contains("activities: an event names item 9"));

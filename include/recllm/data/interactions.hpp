@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -18,12 +19,40 @@
 
 namespace recllm {
 
+/// What a user did with an item.
+enum class engagement : std::uint8_t {
+  rating,
+  view,
+  dwell,
+  click,
+  like,
+  save,
+  comment,
+  share,
+  follow,
+  purchase
+};
+
+/// Every kind with its name in files, in the order of the enumeration.
+inline constexpr std::array<std::pair<engagement, std::string_view>, 10> engagement_names{
+    {{engagement::rating, "rating"},
+     {engagement::view, "view"},
+     {engagement::dwell, "dwell"},
+     {engagement::click, "click"},
+     {engagement::like, "like"},
+     {engagement::save, "save"},
+     {engagement::comment, "comment"},
+     {engagement::share, "share"},
+     {engagement::follow, "follow"},
+     {engagement::purchase, "purchase"}}};
+
 /// One interaction. `user` and `item` are positions in dataset::users and dataset::items.
 struct event {
   std::size_t user = 0;
   std::size_t item = 0;
-  double rating = 0;      ///< in the units of the data (MovieLens: 1 to 5)
+  double value = 0;       ///< a rating in the units of the data, a dwell's seconds, else 1
   std::int64_t time = 0;  ///< seconds since the epoch
+  engagement action = engagement::rating;
 };
 
 /// One thing of the catalogue.
@@ -32,6 +61,9 @@ struct item {
   std::string title;                ///< may repeat between items
   std::string year;                 ///< text: real files hold more than numbers here
   std::vector<std::string> topics;  ///< genres, categories, tags; may be empty
+  std::string description{};        ///< may be empty
+  std::vector<std::pair<std::string, std::string>>
+      attributes{};  ///< name, value as text: brand, price, likes
 };
 
 /// One person: an id and attributes in the order in which they were read.
@@ -61,7 +93,7 @@ struct dataset {
 
 /// Users, items and events put together: events go to their user's history, oldest first; equal times keep
 /// the order of `events`. Throws std::invalid_argument if an event names a user or item that is not there or
-/// its rating is not finite.
+/// its value is not finite.
 [[nodiscard]] inline dataset assemble(std::vector<user> users, std::vector<item> items,
                                       std::span<const event> events) {
   dataset data{std::move(users), std::move(items), {}};
@@ -71,8 +103,8 @@ struct dataset {
     require(e.user < data.users.size() && e.item < data.items.size(), "recllm: assemble: event ", i,
             " names user ", e.user, " and item ", e.item, "; there are ", data.users.size(), " users and ",
             data.items.size(), " items, numbered from 0");
-    require(std::isfinite(e.rating), "recllm: assemble: event ", i, " of user '", data.users[e.user].id,
-            "' has rating ", e.rating, "; expected a finite number");
+    require(std::isfinite(e.value), "recllm: assemble: event ", i, " of user '", data.users[e.user].id,
+            "' has the value ", e.value, "; expected a finite number");
     data.histories[e.user].push_back(e);
   }
   for (std::vector<event>& history : data.histories)
@@ -101,10 +133,27 @@ struct dataset {
   return topics;
 }
 
-/// The rule for strong engagement: a rating of at least `least`.
+/// The rule for strong engagement where there are only ratings: one of at least `least`.
 struct rated_at_least {
   double least = 4;
-  [[nodiscard]] bool operator()(const event& e) const { return e.rating >= least; }
+  [[nodiscard]] constexpr bool operator()(const event& e) const {
+    return e.action == engagement::rating && e.value >= least;
+  }
+};
+
+/// The rule for strong engagement of a feed (paper 3.1): what takes an effort counts, a view or a click does
+/// not. Any callable from event to bool is a rule.
+struct strong_engagement {
+  double least_rating = 4;  ///< in the units of the data
+  double least_dwell_seconds = 30;
+  std::vector<engagement> actions{engagement::like,  engagement::save,   engagement::comment,
+                                  engagement::share, engagement::follow, engagement::purchase};
+
+  [[nodiscard]] bool operator()(const event& e) const {
+    if (e.action == engagement::rating) return e.value >= least_rating;
+    if (e.action == engagement::dwell) return e.value >= least_dwell_seconds;
+    return std::ranges::find(actions, e.action) != actions.end();
+  }
 };
 
 /// Strong engagement by default: a rating of 4 or more.
