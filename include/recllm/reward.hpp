@@ -11,7 +11,12 @@
 #include <recllm/reward/business.hpp>
 #include <recllm/reward/discovery.hpp>
 #include <recllm/reward/format.hpp>
+#include <recllm/reward/length.hpp>
 #include <recllm/reward/lists.hpp>
 #include <recllm/reward/overlong.hpp>
 #include <recllm/reward/penalties.hpp>
+#include <recllm/reward/reasoning.hpp>
+#include <recllm/reward/recurring.hpp>
 #include <recllm/reward/reward.hpp>
+#include <recllm/reward/running.hpp>
+#include <recllm/reward/scheduled.hpp>

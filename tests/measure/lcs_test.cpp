@@ -1,5 +1,7 @@
 // The longest common subsequence against every subset of the predicted places, and published examples.
+#include <algorithm>
 #include <cmath>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -40,6 +42,24 @@ double dearest_subset(const items& predicted, const items& target, const Weight&
   return best;
 }
 
+// The textbook table.
+template <class A, class B, class Weight>
+double by_the_table(const A& predicted, const B& target, const Weight& weight) {
+  std::vector<std::vector<double>> value(predicted.size() + 1, std::vector<double>(target.size() + 1, 0.0));
+  for (std::size_t i = 1; i <= predicted.size(); ++i)
+    for (std::size_t j = 1; j <= target.size(); ++j)
+      value[i][j] =
+          std::max({value[i - 1][j], value[i][j - 1],
+                    same_item(predicted[i - 1], target[j - 1]) ? value[i - 1][j - 1] + weight(i) : 0.0});
+  return value.back().back();
+}
+
+// Equal only to itself; has no hash.
+struct opaque {
+  int id;
+  friend bool operator==(const opaque&, const opaque&) = default;
+};
+
 std::vector<char> letters(std::string_view text) { return {text.begin(), text.end()}; }
 
 }  // namespace
@@ -64,6 +84,54 @@ TEST_CASE("weighted LCS equals the best of all common subsequences") {
     const double share = position_weighted_lcs(predicted, target);
     CHECK(share >= 0.0);
     CHECK(share <= 1.0 + 1e-12);
+  }
+}
+
+TEST_CASE("lists of any length, of few and of many kinds, of any type, equal the textbook table") {
+  const auto seed = GENERATE(3u, 4u);
+  INFO("seed " << seed);
+  random_stream rng(seed);
+  const auto uneven = [](std::size_t rank) { return static_cast<double>(rank * 7919 % 13); };
+  for (int trial = 0; trial < 150; ++trial) {
+    const std::size_t longest = trial % 10 == 0 ? 300 : 80, kinds = 1 + rng.below(2 * longest);
+    items predicted = random_items(rng, rng.below(longest), kinds);
+    items target = random_items(rng, rng.below(longest), kinds);
+    if (trial % 5 == 0) {  // distinct items, some in both
+      const auto some = [&](std::size_t count) {
+        const std::vector<std::size_t> order = rng.permutation(2 * longest);
+        return items(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count));
+      };
+      predicted = some(predicted.size());
+      target = some(target.size());
+    }
+    INFO("trial " << trial << ": " << predicted.size() << " and " << target.size() << " of " << kinds);
+    const double length = by_the_table(predicted, target, uniform_weight{});
+    CHECK(static_cast<double>(lcs_length(predicted, target)) == length);
+    CHECK(weighted_lcs(predicted, target) == Approx(by_the_table(predicted, target, log2_discount{})));
+    CHECK(weighted_lcs(predicted, target, uneven) == Approx(by_the_table(predicted, target, uneven)));
+
+    std::vector<std::string> words;
+    std::vector<std::string_view> views;
+    std::vector<opaque> things;
+    std::vector<long long> wide;
+    for (const int item : predicted) {
+      words.push_back("item " + std::to_string(item));
+      things.push_back({item});
+      wide.push_back(item % 2 == 0 ? item : -item);
+    }
+    std::vector<std::string> target_words;
+    std::vector<opaque> target_things;
+    std::vector<unsigned> target_wide;
+    for (const int item : target) {
+      target_words.push_back("item " + std::to_string(item));
+      target_things.push_back({item});
+      target_wide.push_back(static_cast<unsigned>(item % 2 == 0 ? item : -item));
+    }
+    for (const std::string& word : words) views.push_back(word);
+    CHECK(static_cast<double>(lcs_length(views, target_words)) == length);
+    CHECK(static_cast<double>(lcs_length(things, target_things)) == length);
+    CHECK(static_cast<double>(lcs_length(wide, target_wide)) ==
+          by_the_table(wide, target_wide, uniform_weight{}));
   }
 }
 
@@ -103,6 +171,15 @@ TEST_CASE("long lists leave the stack buffer and the table of discounts") {
   CHECK(lcs_length(list, list) == 500);
   for (const std::size_t rank : {1u, 2u, 63u, 64u, 65u, 1000u})
     CHECK(log2_discount{}(rank) == Approx(1.0 / std::log2(static_cast<double>(rank) + 1.0)).epsilon(1e-15));
+}
+
+TEST_CASE("totals of weights are sums over the ranks") {
+  for (const std::size_t count : {0u, 1u, 64u, 65u, 66u, 300u}) {
+    double sum = 0.0;
+    for (std::size_t rank = 1; rank <= count; ++rank) sum += log2_discount{}(rank);
+    CHECK(log2_discount{}.total(count) == Approx(sum));
+    CHECK(uniform_weight{}.total(count) == static_cast<double>(count));
+  }
 }
 
 TEST_CASE("plain LCS is a constant expression") {

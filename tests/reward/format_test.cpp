@@ -1,4 +1,4 @@
-// The form of a completion and the grounding of its reasons.
+// The form of a completion.
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,11 +19,9 @@ struct parsed {
   std::string text;
   bool well_formed;
 };
-struct reasoned {
-  std::vector<std::string> reasons;
-};
-struct sample {
-  std::vector<std::string> topics;
+struct read_answer {
+  std::vector<int> items{};
+  std::vector<std::string> rejected{};
 };
 
 }  // namespace
@@ -75,14 +73,12 @@ TEST_CASE("format reads the parser's word, the text, or the completion itself") 
                 -1.0);
 }
 
-TEST_CASE("grounded is the share of different reasons that the history bears out") {
-  const sample user{{"war", "drama"}};
-  const auto goal = reward::grounded(&sample::topics);
-  CHECK(reward::evaluate(goal, user, reasoned{{"war", "comedy"}}) == 0.5);
-  CHECK(reward::evaluate(goal, user, reasoned{{"war", "war", "war", "comedy"}}) == 0.5);
-  CHECK(reward::evaluate(goal, user, reasoned{{"drama", "war"}}) == 1.0);
-  CHECK(reward::evaluate(goal, user, reasoned{{"comedy"}}) == 0.0);
-  CHECK(reward::evaluate(goal, user, reasoned{}) == 0.0);
-  CHECK(reward::evaluate(goal, sample{}, reasoned{{"war"}}) == 0.0);
-  CHECK(reported(goal, user, reasoned{{"war"}}) == entries{{"grounded", 1.0}});
+TEST_CASE("parsable: items, and nothing rejected") {
+  const auto value = [](const read_answer& answer) {
+    return reward::evaluate(reward::parsable(), 0, answer);
+  };
+  CHECK(value({{1, 2}}) == 1.0);
+  CHECK(value({{1, 2}, {"no such item"}}) == 0.0);
+  CHECK(value({}) == 0.0);
+  CHECK(reported(reward::parsable(), 0, read_answer{{1}}) == entries{{"parsable", 1.0}});
 }

@@ -47,6 +47,13 @@ TEST_CASE("the predicted list is the completion or its items") {
   CHECK(&reward::items_of(list) == &list);
 }
 
+TEST_CASE("lcs may be weighed by the target's ranks") {
+  const auto goal = reward::lcs(&sample::next_items, {}, reward::ranks_of::target);
+  const double second = 1.0 / std::log2(3.0);
+  CHECK(value(goal, {9, 1, 2}) == Approx((1.0 + second) / (1.0 + second + 0.5)));
+  CHECK(value(reward::lcs(&sample::next_items), {9, 1, 2}) == Approx((second + 0.5) / (1.0 + second + 0.5)));
+}
+
 TEST_CASE("the target is found by a member, a function, or is a single item") {
   const std::map<std::size_t, items> watched{{4, {7, 8}}};
   const items watched_next{3, 7};

@@ -267,6 +267,20 @@ TEST_CASE("named terms are logged by their raw means") {
   CHECK(m.reward == Approx((2 * first - (40 - even)) / 40));
 }
 
+TEST_CASE("terms that move with the step follow a resumed run's count") {
+  const auto goal = reward::scheduled([](std::ptrdiff_t step) { return static_cast<double>(step); }) *
+                    reward::term("one", [](const auto&, const auto&) { return 1.0; });
+  tabular_policy policy = bandit::fresh_policy();
+  train_options options = usual;
+  options.first_step = 3;
+  options.steps = 6;
+  for (const step_metrics& m : train(policy, grpo{.kl_coef = 0}, goal, bandit::users, options)) {
+    CHECK(m.reward == static_cast<double>(m.step));
+    REQUIRE(m.reward_terms.size() == 1);
+    CHECK(m.reward_terms[0].mean == 1.0);
+  }
+}
+
 TEST_CASE("a reward that is not finite stops the step and names its term") {
   tabular_policy policy = bandit::random_policy(12);
   const token_matrix<double> before = policy.logits();

@@ -4,64 +4,139 @@
 //   position_weighted_lcs = value / sum_{i=1}^{min(|p|,|t|)} w(i)
 //
 // A common subsequence takes pairs (i, j), strictly increasing in both, with p_i = t_j. The reward of
-// RecLLM-R1, arXiv 2506.19235, section 4.2; recurrence of Wagner and Fischer, JACM 21 (1974). O(|p| |t|)
-// time, O(|t|) memory.
+// RecLLM-R1, arXiv 2506.19235, section 4.2. Weights by the target's rank: swap the lists.
 #pragma once
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
 #include <recllm/measure/list.hpp>
+#include <recllm/measure/places.hpp>
 
 namespace recllm::measure {
 
 /// The weight 1 / log2(rank + 1) of ranks 1, 2, ...: 1, 0.63, 0.5, ... The discount of NDCG.
 struct log2_discount {
   double operator()(std::size_t rank) const {
-    static const auto table = [] {  // std::log2 would be most of the time of a ten-item list
-      std::array<double, 65> weights{};
-      for (std::size_t r = 1; r < weights.size(); ++r)
-        weights[r] = 1.0 / std::log2(static_cast<double>(r) + 1.0);
-      return weights;
+    return rank < known ? table().weights[rank] : 1.0 / std::log2(static_cast<double>(rank) + 1.0);
+  }
+
+  /// The sum of the weights of ranks 1, ..., count.
+  [[nodiscard]] double total(std::size_t count) const {
+    double sum = table().totals[std::min(count, known - 1)];
+    for (std::size_t rank = known; rank <= count; ++rank) sum += (*this)(rank);
+    return sum;
+  }
+
+ private:
+  static constexpr std::size_t known = 65;
+  struct tables {
+    std::array<double, known> weights{}, totals{};
+  };
+  static const tables& table() {  // std::log2 would be most of the time of a ten-item list
+    static const tables all = [] {
+      tables t;
+      for (std::size_t r = 1; r < known; ++r) {
+        t.weights[r] = 1.0 / std::log2(static_cast<double>(r) + 1.0);
+        t.totals[r] = t.totals[r - 1] + t.weights[r];
+      }
+      return t;
     }();
-    return rank < table.size() ? table[rank] : 1.0 / std::log2(static_cast<double>(rank) + 1.0);
+    return all;
   }
 };
 
 /// Weight 1 at every rank: the plain longest common subsequence.
 struct uniform_weight {
   constexpr double operator()(std::size_t) const { return 1.0; }
+  [[nodiscard]] constexpr double total(std::size_t count) const { return static_cast<double>(count); }
 };
 
-/// The largest sum of `weight(rank)` over the predicted ranks that a common subsequence uses; 0 for an empty
-/// list. `weight` takes ranks from 1 and is never negative. No allocation while the target has at most 64
-/// items.
-template <List Predicted, List Target, class Weight = log2_discount>
-[[nodiscard]] constexpr double weighted_lcs(const Predicted& predicted, const Target& target,
-                                            const Weight& weight = {}) {
-  const auto width = static_cast<std::size_t>(std::ranges::size(target));
-  std::array<double, 65> few{};
-  std::vector<double> many(width < few.size() ? 0 : width + 1);
-  // best[j]: the value for the predicted items so far and the first j of the target.
-  const std::span<double> best = many.empty() ? std::span<double>(few) : std::span<double>(many);
+namespace detail {
 
+/// The sum of the weights of ranks 1, ..., count.
+template <class Weight>
+constexpr double total_weight(const Weight& weight, std::size_t count) {
+  if constexpr (requires { weight.total(count); }) {
+    return weight.total(count);
+  } else {
+    double sum = 0.0;
+    for (std::size_t rank = 1; rank <= count; ++rank) sum += weight(rank);
+    return sum;
+  }
+}
+
+// Wagner and Fischer's table, row by row: the faster way for few items, and where most of them are equal.
+template <List Predicted, List Target, class Weight>
+constexpr double weighted_lcs_by_rows(const Predicted& predicted, const Target& target,
+                                      const Weight& weight) {
+  const auto width = static_cast<std::size_t>(std::ranges::size(target));
+  scratch<double, 64> row(width);  // [j]: the value for the items so far and the first j + 1 of the target
+  const std::span<double> best = *row;
+  std::ranges::fill(best, 0.0);
   std::size_t rank = 0;
+  double left = 0.0;
   for (const auto& item : predicted) {
     const double gain = weight(++rank);
     double diagonal = 0.0;
+    left = 0.0;
     std::size_t j = 0;
     for (const auto& wanted : target) {
-      const double above = best[++j];
-      best[j] = std::max(above, best[j - 1]);
-      if (same_item(item, wanted)) best[j] = std::max(best[j], diagonal + gain);
+      const double above = best[j], used = same_item(item, wanted) ? diagonal + gain : 0.0;
+      left = std::max(left, std::max(above, used));
+      best[j++] = left;
       diagonal = above;
     }
   }
-  return best[width];
+  return left;
+}
+
+}  // namespace detail
+
+/// The largest sum of `weight(rank)` over the predicted ranks that a common subsequence uses; 0 for an empty
+/// list. `weight` takes ranks from 1 and is never negative. O((n + m + r) log m), r the number of equal
+/// pairs, which is at most n for a target of distinct items: the heaviest increasing subsequence (Jacobson
+/// and Vo, CPM 1992) on a Fenwick tree. No allocation while the target has at most 64 items.
+template <List Predicted, List Target, class Weight = log2_discount>
+[[nodiscard]] constexpr double weighted_lcs(const Predicted& predicted, const Target& target,
+                                            const Weight& weight = {}) {
+  const auto rows = static_cast<std::size_t>(std::ranges::size(predicted));
+  const auto width = static_cast<std::size_t>(std::ranges::size(target));
+  if (rows * width <= 256) return detail::weighted_lcs_by_rows(predicted, target, weight);
+
+  const detail::places<Target, detail::item_of<Predicted>> places(target, detail::words_from::back);
+  detail::scratch<double, 65> tree(width + 1);  // maxima of the values of subsequences that end at a place
+  const std::span<double> best = *tree;
+  std::ranges::fill(best, 0.0);
+  std::size_t rank = 0, pairs = 0;
+  const std::size_t many = rows * width / std::bit_width(width + 1);
+  for (const auto& item : predicted) {
+    const double gain = weight(++rank);
+    for (std::uint32_t at = places.find(item); at != 0; at = places[at].next) {
+      // Last place first, so that no item of `predicted` is used twice.
+      for (std::uint64_t bits = places[at].bits; bits != 0;) {
+        const int bit = 63 - std::countl_zero(bits);
+        bits ^= std::uint64_t{1} << bit;
+        const std::size_t before = 64 * std::size_t{places[at].word} + static_cast<std::size_t>(bit);
+        double value = 0.0;
+        for (std::size_t node = before; node != 0; node &= node - 1) value = std::max(value, best[node]);
+        value += gain;
+        for (std::size_t node = before + 1; node <= width; node += node & (~node + 1))
+          best[node] = std::max(best[node], value);
+        ++pairs;
+      }
+    }
+    if (pairs > many) return detail::weighted_lcs_by_rows(predicted, target, weight);
+  }
+  double value = 0.0;
+  for (std::size_t node = width; node != 0; node &= node - 1) value = std::max(value, best[node]);
+  return value;
 }
 
 /// The weighted LCS over the sum of the weights of ranks 1, ..., min(n, m): 1 where the shorter list is met
@@ -71,15 +146,44 @@ template <List Predicted, List Target, class Weight = log2_discount>
 [[nodiscard]] constexpr double position_weighted_lcs(const Predicted& predicted, const Target& target,
                                                      const Weight& weight = {}) {
   const auto most = std::min<std::size_t>(std::ranges::size(predicted), std::ranges::size(target));
-  double best = 0.0;
-  for (std::size_t rank = 1; rank <= most; ++rank) best += weight(rank);
+  const double best = detail::total_weight(weight, most);
   return best > 0.0 ? weighted_lcs(predicted, target, weight) / best : 0.0;
 }
 
-/// The number of items in the longest common subsequence.
+/// The number of items in the longest common subsequence, 64 places of `b` at a time. No allocation while `b`
+/// has at most 64 items. Source: Hyyro, "Bit-parallel LCS-length computation revisited", AWOCA 2004.
 template <List A, List B>
 [[nodiscard]] constexpr std::size_t lcs_length(const A& a, const B& b) {
-  return static_cast<std::size_t>(weighted_lcs(a, b, uniform_weight{}));
+  const auto width = static_cast<std::size_t>(std::ranges::size(b));
+  const detail::places<B, detail::item_of<A>> places(b, detail::words_from::front);
+  const std::size_t count = (width + 63) / 64;
+  detail::scratch<std::uint64_t, 1> rows(count);
+  const std::span<std::uint64_t> row = *rows;  // bit j is 0 where the LCS grows by the j-th item of b
+  std::ranges::fill(row, ~std::uint64_t{0});
+
+  for (const auto& item : a) {
+    // row = (row + matches) | (row & ~matches), words without matches changed by the carry alone.
+    std::size_t word = 0;
+    std::uint64_t carry = 0;
+    const auto carry_up_to = [&](std::size_t end) {
+      for (; carry != 0 && word < end; ++word) {
+        carry = row[word] == ~std::uint64_t{0} ? 1 : 0;
+        row[word] |= row[word] + 1;
+      }
+    };
+    for (std::uint32_t at = places.find(item); at != 0; at = places[at].next) {
+      carry_up_to(places[at].word);
+      word = places[at].word;
+      const std::uint64_t matches = row[word] & places[at].bits, sum = row[word] + matches;
+      row[word] = (sum + carry) | (row[word] & ~matches);
+      carry = sum < matches || sum + carry < sum ? 1 : 0;
+      ++word;
+    }
+    carry_up_to(count);
+  }
+  std::size_t length = 0;
+  for (const std::uint64_t bits : row) length += static_cast<std::size_t>(std::popcount(~bits));
+  return length;
 }
 
 }  // namespace recllm::measure

@@ -1,4 +1,4 @@
-// What composes rewards: named, clamp, + - and *.
+// What composes rewards: named, clamp, mapped, + - and *.
 #pragma once
 
 #include <algorithm>
@@ -22,8 +22,8 @@ class named_expression : public expression<named_expression<E>> {
   template <class P, class C>
   constexpr double operator()(const P& prompt, const C& completion, recorder record = {}) const {
     // A leaf under a new name must not report under its old one too.
-    const double value =
-        evaluate(inner_, prompt, completion, detail::Composed<E, P, C> ? record : recorder{});
+    const double value = evaluate(inner_, prompt, completion,
+                                  detail::Composed<E, P, C> ? record : recorder::silent(record.step()));
     record(name_, value);
     return value;
   }
@@ -50,6 +50,22 @@ class clamped : public expression<clamped<E>> {
  private:
   E inner_;
   double low_, high_;
+};
+
+/// See expression::mapped.
+template <class E, class F>
+class mapped_expression : public expression<mapped_expression<E, F>> {
+ public:
+  constexpr mapped_expression(E inner, F f) : inner_(std::move(inner)), f_(std::move(f)) {}
+
+  template <class P, class C>
+  constexpr double operator()(const P& prompt, const C& completion, recorder record = {}) const {
+    return static_cast<double>(std::invoke(f_, evaluate(inner_, prompt, completion, record)));
+  }
+
+ private:
+  E inner_;
+  F f_;
 };
 
 /// Two expressions joined by `Operation`; both are evaluated, left first.

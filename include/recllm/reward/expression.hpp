@@ -15,6 +15,8 @@ template <class E>
 class named_expression;
 template <class E>
 class clamped;
+template <class E, class F>
+class mapped_expression;
 
 /// The base of every expression E. A leaf of your own derives from `expression<leaf>` and has a member `name`
 /// and `operator()(prompt, completion) const -> number`; `term` spares you that.
@@ -27,6 +29,13 @@ struct expression {
   /// The value brought into [low, high]; NaN stays NaN. Terms within still report their raw values.
   /// Throws std::invalid_argument unless low <= high.
   [[nodiscard]] constexpr clamped<E> clamp(double low, double high) const { return {self(), low, high}; }
+
+  /// f(value), f from double to a number: `lcs(...).mapped([](double x) { return x * x; })`. Terms within
+  /// still report their raw values.
+  template <std::invocable<double> F>
+  [[nodiscard]] constexpr mapped_expression<E, F> mapped(F f) const {
+    return {self(), std::move(f)};
+  }
 
  private:
   constexpr const E& self() const { return static_cast<const E&>(*this); }

@@ -1,4 +1,4 @@
-// A completion's form: reasoning before the answer, and reasons that the history bears out.
+// A completion's form: reasoning before the answer, and an answer that can be read. Reasons: reasoning.hpp.
 #pragma once
 
 #include <concepts>
@@ -6,7 +6,6 @@
 #include <ranges>
 #include <string_view>
 
-#include <recllm/measure/list.hpp>
 #include <recllm/reward/expression.hpp>
 #include <recllm/reward/list_of.hpp>
 
@@ -48,8 +47,8 @@ concept HasText = requires(const C& c) {
   { c.text } -> std::convertible_to<std::string_view>;
 };
 template <class C>
-concept HasReasons = requires(const C& c) {
-  { c.reasons } -> measure::List;
+concept SaysRejected = HasItems<C> && requires(const C& c) {
+  std::ranges::empty(c.rejected);
 };
 
 }  // namespace detail
@@ -74,26 +73,16 @@ concept HasReasons = requires(const C& c) {
   });
 }
 
-/// "grounded": the share of the different reasons in `completion.reasons` that are among the history's
-/// topics, found in the prompt by `topics`; 0 where no reason is named. In [0, 1]; to name one true reason
-/// twice gains nothing.
-template <class Topics>
-[[nodiscard]] constexpr auto grounded(Topics topics) {
-  return term("grounded", [=]<class C>(const auto& prompt, const C& completion) -> double {
-    static_assert(detail::HasReasons<C>,
-                  "recllm: grounded() needs completions with a member  reasons , a list of topics");
-    if constexpr (detail::HasReasons<C>) {
-      const auto& known = list_of(topics, prompt);
-      double named = 0.0, borne_out = 0.0;
-      std::size_t place = 0;
-      for (const auto& reason : completion.reasons) {
-        if (measure::repeated_at(completion.reasons, place++)) continue;
-        named += 1.0;
-        borne_out += measure::holds(known, reason) ? 1.0 : 0.0;
-      }
-      return named > 0.0 ? borne_out / named : 0.0;
-    }
-    return 0.0;
+/// "parsable", a test: 1 if the completion names items and no part of its answer was rejected, else 0: its
+/// member `items` is not empty and its member `rejected` (parsed_answer has it) is.
+[[nodiscard]] constexpr auto parsable() {
+  return term("parsable", []<class C>(const C& completion) -> bool {
+    static_assert(detail::SaysRejected<C>,
+                  "recllm: parsable() needs completions with members  items  and  rejected : keep what "
+                  "parse_answer() gives");
+    if constexpr (detail::SaysRejected<C>)
+      return !std::ranges::empty(items_of(completion)) && std::ranges::empty(completion.rejected);
+    return false;
   });
 }
 

@@ -89,4 +89,24 @@ template <class Projection, class From>
   return 0.0;
 }
 
+/// A number as it is; anything else is a projection of `from` to one.
+template <class Number, class From>
+[[nodiscard]] constexpr double number_or_projection(const Number& number, const From& from) {
+  if constexpr (std::is_arithmetic_v<Number>)
+    return static_cast<double>(number);
+  else
+    return number_of(number, from);
+}
+
+namespace detail {
+
+/// min(1, |x - expected| / expected); where expected <= 0: 0 for x <= 0, else 1.
+constexpr double relative_distance(double x, double expected) {
+  if (expected <= 0.0) return x > 0.0 ? 1.0 : 0.0;
+  const double distance = x > expected ? x - expected : expected - x;
+  return distance < expected ? distance / expected : 1.0;
+}
+
+}  // namespace detail
+
 }  // namespace recllm::reward

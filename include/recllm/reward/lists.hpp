@@ -21,13 +21,19 @@
 
 namespace recllm::reward {
 
+/// Whose ranks weigh the items of a common subsequence.
+enum class ranks_of { predicted, target };
+
 /// "lcs": the normalised position-weighted longest common subsequence with the target list; see
-/// measure::position_weighted_lcs. `weight` takes the predicted rank from 1: measure::log2_discount,
+/// measure::position_weighted_lcs. `weight` takes a rank from 1: measure::log2_discount,
 /// measure::uniform_weight or a function of yours. 0 where either list is empty.
 template <class Target, class Weight = measure::log2_discount>
-[[nodiscard]] constexpr auto lcs(Target target, Weight weight = {}) {
+[[nodiscard]] constexpr auto lcs(Target target, Weight weight = {}, ranks_of ranks = ranks_of::predicted) {
   return term("lcs", [=](const auto& prompt, const auto& completion) -> double {
-    return measure::position_weighted_lcs(items_of(completion), list_of(target, prompt), weight);
+    const auto& wanted = list_of(target, prompt);
+    return ranks == ranks_of::predicted
+               ? measure::position_weighted_lcs(items_of(completion), wanted, weight)
+               : measure::position_weighted_lcs(wanted, items_of(completion), weight);
   });
 }
 

@@ -60,14 +60,8 @@ template <class History>
 template <class Expected>
 [[nodiscard]] constexpr auto wrong_count(Expected expected) {
   return term("wrong_count", [=](const auto& prompt, const auto& completion) -> double {
-    const auto length = static_cast<double>(std::ranges::size(items_of(completion)));
-    double wanted = 0.0;
-    if constexpr (std::is_arithmetic_v<Expected>)
-      wanted = static_cast<double>(expected);
-    else
-      wanted = number_of(expected, prompt);
-    if (wanted <= 0.0) return length > 0.0 ? 1.0 : 0.0;
-    return std::min(1.0, std::abs(length - wanted) / wanted);
+    return detail::relative_distance(static_cast<double>(std::ranges::size(items_of(completion))),
+                                     number_or_projection(expected, prompt));
   });
 }
 

@@ -86,7 +86,8 @@ template <class Goal, class Rollouts, class Prompt>
     values.clear();
     factors.clear();
     const std::size_t asked = r.prompt[row];
-    const double reward = reward::evaluate_addends(goal, prompts[asked], r.completions[row], log, addend);
+    const double reward = reward::evaluate_addends(goal, prompts[asked], r.completions[row],
+                                                   reward::recorder(log, by.step), addend);
     if (!std::isfinite(reward))
       throw non_finite_error(message("recllm: ", by.who, ": step ", by.step, ": the reward of prompt ",
                                      by.numbers.empty() ? asked : by.numbers[asked], ", rollout ",

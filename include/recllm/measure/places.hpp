@@ -1,0 +1,133 @@
+// Where each item of a list stands, as bits: what the longest common subsequences look up.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include <recllm/measure/list.hpp>
+
+namespace recllm::measure::detail {
+
+/// What a list is a list of.
+template <List L>
+using item_of = std::remove_cvref_t<std::ranges::range_reference_t<const L>>;
+
+/// `size` values, on the stack while they are at most `Few`. Not initialised.
+template <class T, std::size_t Few>
+class scratch {
+ public:
+  constexpr explicit scratch(std::size_t size)
+      : many_(size > Few ? size : 0), values_(size > Few ? many_.data() : few_.data(), size) {}
+  scratch(const scratch&) = delete;
+  scratch& operator=(const scratch&) = delete;
+
+  [[nodiscard]] constexpr std::span<T> operator*() const { return values_; }
+
+ private:
+  std::array<T, Few> few_;  // NOLINT: what is read was written
+  std::vector<T> many_;
+  std::span<T> values_;
+};
+
+/// Equal items of both types have equal hashes.
+template <class A, class B>
+concept HashedAlike = (Integer<A> && Integer<B>) ||
+                      (std::convertible_to<const A&, std::string_view> &&
+                       std::convertible_to<const B&, std::string_view>) ||
+                      (std::same_as<A, B> && requires(const A& a) { std::hash<A>{}(a); });
+
+/// The places of one item among 64 neighbours of the list: bit b stands for place 64 * word + b.
+struct place_word {
+  std::uint64_t bits;
+  std::uint32_t word;
+  std::uint32_t next;  ///< 1 + the entry of the item's next word; 0 = none
+};
+
+/// Which of an item's words comes first.
+enum class words_from { front, back };
+
+/// The places of all items of `list`, looked up by items of type Item in O(1), or in O(different items) where
+/// the two types have no common hash. Borrows the list, of fewer than 2^32 items.
+template <List L, class Item>
+class places {
+ public:
+  constexpr places(const L& list, words_from order)
+      : list_(list),
+        size_(static_cast<std::size_t>(std::ranges::size(list))),
+        shift_(64 - std::countr_zero(std::bit_ceil(2 * size_ + 2))),
+        slots_(std::size_t{1} << (64 - shift_)),
+        words_(size_) {
+    for (std::uint32_t& slot : *slots_) slot = 0;
+    for (std::size_t i = 0; i < size_; ++i) add(order == words_from::back ? i : size_ - 1 - i);
+  }
+
+  /// 1 + the entry of the item's first word; 0 = the item is not in the list.
+  [[nodiscard]] constexpr std::uint32_t find(const Item& item) const { return (*slots_)[slot_of(item)]; }
+  [[nodiscard]] constexpr const place_word& operator[](std::uint32_t found) const {
+    return (*words_)[found - 1];
+  }
+
+ private:
+  [[nodiscard]] constexpr const auto& at(std::size_t place) const {
+    return std::ranges::begin(list_)[static_cast<std::ptrdiff_t>(place)];
+  }
+
+  template <class T>
+  [[nodiscard]] constexpr std::size_t first_slot(const T& item) const {
+    std::uint64_t hash = 0;
+    if constexpr (!HashedAlike<item_of<L>, Item>)
+      return 0;  // one after the other
+    else if constexpr (Integer<T>)
+      hash = static_cast<std::uint64_t>(item);
+    else if (std::is_constant_evaluated())
+      return 0;
+    else if constexpr (std::convertible_to<const T&, std::string_view>)
+      hash = std::hash<std::string_view>{}(item);
+    else
+      hash = std::hash<T>{}(item);
+    return static_cast<std::size_t>((hash * 0x9E3779B97F4A7C15u) >> shift_);  // Knuth's multiplicative hash
+  }
+
+  template <class T>
+  [[nodiscard]] constexpr std::size_t slot_of(const T& item) const {
+    const std::span<const std::uint32_t> slots = *slots_;
+    std::size_t slot = first_slot(item);
+    for (; slots[slot] != 0; slot = (slot + 1) & (slots.size() - 1)) {
+      const place_word& known = (*words_)[slots[slot] - 1];
+      if (same_item(at(64 * std::size_t{known.word} + static_cast<std::size_t>(std::countr_zero(known.bits))),
+                    item))
+        break;
+    }
+    return slot;
+  }
+
+  constexpr void add(std::size_t place) {
+    const std::span<place_word> words = *words_;
+    std::uint32_t& slot = (*slots_)[slot_of(at(place))];
+    const auto word = static_cast<std::uint32_t>(place / 64);
+    const std::uint64_t bit = std::uint64_t{1} << (place % 64);
+    if (slot != 0 && words[slot - 1].word == word) {
+      words[slot - 1].bits |= bit;
+    } else {
+      words[used_] = {bit, word, slot};
+      slot = ++used_;
+    }
+  }
+
+  const L& list_;
+  std::size_t size_;
+  int shift_;
+  scratch<std::uint32_t, 256> slots_;
+  scratch<place_word, 64> words_;
+  std::uint32_t used_ = 0;
+};
+
+}  // namespace recllm::measure::detail
