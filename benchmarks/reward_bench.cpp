@@ -1,38 +1,92 @@
-// A composed reward of lists of 10 and 50 items.
+// Longest common subsequences, and a whole reward of the twelve rollouts of a group.
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include <benchmark/benchmark.h>
 
 #include <recllm/core/random.hpp>
+#include <recllm/measure/lcs.hpp>
 #include <recllm/reward.hpp>
 
 using namespace recllm;
 
 namespace {
 
+using item_list = std::vector<std::size_t>;
+
+/// `count` distinct items out of `kinds`.
+item_list some_items(std::size_t count, std::size_t kinds, random_stream rng) {
+  item_list list = rng.permutation(kinds);
+  list.resize(count);
+  return list;
+}
+
+/// `f` of 64 pairs of lists of range(0) items, drawn from twice as many, in turn.
+template <class F>
+void pairs_of_lists(benchmark::State& state, F f) {
+  const auto length = static_cast<std::size_t>(state.range(0));
+  std::vector<item_list> lists;
+  for (std::size_t i = 0; i < 64; ++i) lists.push_back(some_items(length, 2 * length, random_stream(i)));
+  std::size_t pair = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(f(lists[pair % 64], lists[(pair * 7 + 1) % 64]));
+    ++pair;
+  }
+}
+
+void lcs_plain(benchmark::State& state) {
+  pairs_of_lists(state, [](const item_list& a, const item_list& b) { return measure::lcs_length(a, b); });
+}
+BENCHMARK(lcs_plain)->Arg(10)->Arg(50)->Arg(200)->Arg(1000);
+
+void lcs_position_weighted(benchmark::State& state) {
+  pairs_of_lists(state,
+                 [](const item_list& a, const item_list& b) { return measure::position_weighted_lcs(a, b); });
+}
+BENCHMARK(lcs_position_weighted)->Arg(10)->Arg(50)->Arg(200)->Arg(1000);
+
 struct user {
-  std::vector<std::size_t> next_items, history;
+  item_list next_items, pool, history;
+};
+struct answer {
+  std::string text;
+  item_list items;
 };
 
-std::vector<std::size_t> some_items(std::size_t count, random_stream rng) {
-  std::vector<std::size_t> items = rng.permutation(4 * count);
-  items.resize(count);
-  return items;
-}
-
-void composed_reward(benchmark::State& state) {
+/// Format, LCS, diversity of topics, novelty and four penalties of 12 rollouts of range(0) items: a pool of
+/// 50, a history of 50, three topics an item, 600 characters of reasoning.
+void group_reward(benchmark::State& state) {
+  constexpr std::size_t catalogue = 1000;
   const auto length = static_cast<std::size_t>(state.range(0));
-  const user prompt{some_items(length, random_stream(1)), some_items(length, random_stream(2))};
-  const std::vector<std::size_t> list = some_items(length, random_stream(3));
+  random_stream rng(1);
+  const user prompt{some_items(10, catalogue, rng.split(1)), some_items(50, catalogue, rng.split(2)),
+                    some_items(50, catalogue, rng.split(3))};
+  std::vector<std::vector<int>> topics(catalogue);
+  std::vector<double> shares(catalogue);
+  for (std::size_t item = 0; item < catalogue; ++item) {
+    for (int topic = 0; topic < 3; ++topic) topics[item].push_back(static_cast<int>(rng.below(20)));
+    shares[item] = 1.0 / static_cast<double>(1 + rng.below(1'000'000));
+  }
+  std::vector<answer> rollouts;
+  for (std::size_t i = 0; i < 12; ++i) {
+    std::string text = "<think>" + std::string(600, 'x') + "</think><answer>";
+    const item_list list = some_items(length, catalogue, rng.split(10 + i));
+    for (const std::size_t item : list) text += std::to_string(item) + " ";
+    rollouts.push_back({text + "</answer>", list});
+  }
   const auto goal =
-      when(reward::distinct_items(), reward::lcs(&user::next_items) +
-                                         0.3 * reward::diversity([](std::size_t item) { return item % 19; }) -
-                                         0.5 * reward::seen(&user::history))
+      when(reward::format(), 0.6 * reward::lcs(&user::next_items) +
+                                 0.2 * reward::diversity([&](std::size_t item) -> const std::vector<int>& {
+                                   return topics[item];
+                                 }) +
+                                 0.02 * reward::novelty([&](std::size_t item) { return shares[item]; }) -
+                                 0.2 * reward::repeats() - 0.2 * reward::out_of_pool(&user::pool) -
+                                 0.2 * reward::seen(&user::history) - 0.2 * reward::wrong_count(length))
           .otherwise(-1.0);
-  for (auto _ : state) benchmark::DoNotOptimize(reward::evaluate(goal, prompt, list));
-  state.SetItemsProcessed(state.iterations());  // completions
+  for (auto _ : state)
+    for (const answer& rollout : rollouts) benchmark::DoNotOptimize(reward::evaluate(goal, prompt, rollout));
 }
-BENCHMARK(composed_reward)->Arg(10)->Arg(50);
+BENCHMARK(group_reward)->Arg(10)->Arg(50)->Unit(benchmark::kMicrosecond);
 
 }  // namespace

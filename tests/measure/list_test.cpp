@@ -61,3 +61,15 @@ TEST_CASE("different items are counted alike by pairs, by hashing and by a set")
     CHECK(repeats == size - oracle.size());
   }
 }
+
+TEST_CASE("an integer is found at every place of lists of every length, and nowhere else") {
+  for (std::size_t length = 0; length < 70; ++length) {
+    std::vector<std::uint16_t> list(length);
+    for (std::size_t i = 0; i < length; ++i) list[i] = static_cast<std::uint16_t>(3 * i);
+    INFO("length " << length);
+    for (std::size_t i = 0; i < length; ++i) CHECK(holds(list, 3 * i));
+    CHECK_FALSE(holds(list, 3 * length));
+    CHECK_FALSE(holds(list, -3));
+    CHECK_FALSE(holds(std::deque<std::uint16_t>(list.begin(), list.end()), 65535 + 1));
+  }
+}

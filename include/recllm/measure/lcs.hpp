@@ -88,7 +88,10 @@ constexpr double weighted_lcs_by_rows(const Predicted& predicted, const Target& 
     left = 0.0;
     std::size_t j = 0;
     for (const auto& wanted : target) {
-      const double above = best[j], used = same_item(item, wanted) ? diagonal + gain : 0.0;
+      // diagonal + gain where the items are equal, else 0, without a branch to mispredict.
+      const std::uint64_t equal = same_item(item, wanted) ? 1 : 0;
+      const double above = best[j],
+                   used = std::bit_cast<double>(std::bit_cast<std::uint64_t>(diagonal + gain) & (0 - equal));
       left = std::max(left, std::max(above, used));
       best[j++] = left;
       diagonal = above;

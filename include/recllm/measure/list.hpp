@@ -52,8 +52,16 @@ template <Items R, class Item>
                 }) {
     return items.contains(item);
   } else {
-    for (const auto& other : items)
-      if (same_item(other, item)) return true;
+    auto here = std::ranges::begin(items);
+    const auto end = std::ranges::end(items);
+    if constexpr (List<R> && detail::Integer<Item>)
+      for (constexpr std::ptrdiff_t block = 16; end - here >= block; here += block) {  // vectorised
+        bool found = false;
+        for (std::ptrdiff_t i = 0; i < block; ++i) found |= same_item(here[i], item);
+        if (found) return true;
+      }
+    for (; here != end; ++here)
+      if (same_item(*here, item)) return true;
     return false;
   }
 }

@@ -44,6 +44,31 @@ concept HashedAlike = (Integer<A> && Integer<B>) ||
                        std::convertible_to<const B&, std::string_view>) ||
                       (std::same_as<A, B> && requires(const A& a) { std::hash<A>{}(a); });
 
+/// A hash of an A that equals that of the same B, its upper bits the best mixed; 0 of all items where the
+/// types have none in common, and in constants where std::hash would be needed.
+template <class A, class B>
+constexpr std::uint64_t hash_of(const A& item) {
+  std::uint64_t hash = 0;
+  if constexpr (Integer<A> && Integer<B>) {
+    hash = static_cast<std::uint64_t>(item);
+  } else if constexpr (HashedAlike<A, B>) {
+    if (std::is_constant_evaluated()) return 0;
+    if constexpr (std::convertible_to<const A&, std::string_view>)
+      hash = std::hash<std::string_view>{}(item);
+    else
+      hash = std::hash<A>{}(item);
+  }
+  return hash * 0x9E3779B97F4A7C15u;  // Knuth's multiplicative hash
+}
+
+/// std::popcount, which is a call where the processor is not known to have an instruction for it.
+constexpr int bit_count(std::uint64_t bits) {
+  bits -= (bits >> 1) & 0x5555555555555555u;
+  bits = (bits & 0x3333333333333333u) + ((bits >> 2) & 0x3333333333333333u);
+  bits = (bits + (bits >> 4)) & 0x0F0F0F0F0F0F0F0Fu;
+  return static_cast<int>((bits * 0x0101010101010101u) >> 56);
+}
+
 /// The places of one item among 64 neighbours of the list: bit b stands for place 64 * word + b.
 struct place_word {
   std::uint64_t bits;
@@ -81,25 +106,10 @@ class places {
   }
 
   template <class T>
-  [[nodiscard]] constexpr std::size_t first_slot(const T& item) const {
-    std::uint64_t hash = 0;
-    if constexpr (!HashedAlike<item_of<L>, Item>)
-      return 0;  // one after the other
-    else if constexpr (Integer<T>)
-      hash = static_cast<std::uint64_t>(item);
-    else if (std::is_constant_evaluated())
-      return 0;
-    else if constexpr (std::convertible_to<const T&, std::string_view>)
-      hash = std::hash<std::string_view>{}(item);
-    else
-      hash = std::hash<T>{}(item);
-    return static_cast<std::size_t>((hash * 0x9E3779B97F4A7C15u) >> shift_);  // Knuth's multiplicative hash
-  }
-
-  template <class T>
   [[nodiscard]] constexpr std::size_t slot_of(const T& item) const {
     const std::span<const std::uint32_t> slots = *slots_;
-    std::size_t slot = first_slot(item);
+    std::size_t slot =
+        hash_of<T, std::conditional_t<std::same_as<T, Item>, item_of<L>, Item>>(item) >> shift_;
     for (; slots[slot] != 0; slot = (slot + 1) & (slots.size() - 1)) {
       const place_word& known = (*words_)[slots[slot] - 1];
       if (same_item(at(64 * std::size_t{known.word} + static_cast<std::size_t>(std::countr_zero(known.bits))),

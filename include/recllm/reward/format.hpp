@@ -1,10 +1,12 @@
 // A completion's form: reasoning before the answer, and an answer that can be read. Reasons: reasoning.hpp.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <ranges>
 #include <string_view>
+#include <type_traits>
 
 #include <recllm/reward/expression.hpp>
 #include <recllm/reward/list_of.hpp>
@@ -16,7 +18,7 @@ namespace recllm::reward {
 /// section 2.2.2.
 [[nodiscard]] constexpr bool thinks_then_answers(std::string_view text) {
   constexpr std::string_view tags[] = {"<think>", "</think>", "<answer>", "</answer>"};
-  // find_first_not_of would do, but is no constant expression for g++ 12 under UBSan.
+  // find and find_first_not_of would do, but are no constant expressions for g++ 12 under UBSan.
   const auto blank = [&](std::size_t from, std::size_t to) {
     for (; from < to; ++from)
       if (const char c = text[from];
@@ -25,7 +27,14 @@ namespace recllm::reward {
     return true;
   };
   std::size_t found = 0, end = 0;  // tags so far, end of the last one
-  for (std::size_t at = 0; at < text.size(); ++at)
+  const auto next_tag = [&](std::size_t at) {
+    if (std::is_constant_evaluated()) {
+      while (at < text.size() && text[at] != '<') ++at;
+      return at;
+    }
+    return std::min(text.find('<', at), text.size());
+  };
+  for (std::size_t at = next_tag(0); at < text.size(); at = next_tag(at + 1))
     for (std::size_t tag = 0; tag < 4; ++tag)
       if (text.substr(at).starts_with(tags[tag])) {
         const bool opens = tag == 0 || tag == 2;

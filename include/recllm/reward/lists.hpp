@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <ranges>
 
+#include <recllm/measure/attribute_diversity.hpp>
 #include <recllm/measure/diversity.hpp>
 #include <recllm/measure/lcs.hpp>
 #include <recllm/measure/list.hpp>
@@ -120,9 +121,8 @@ template <class Target>
 template <class Attributes>
 [[nodiscard]] constexpr auto diversity(Attributes attributes) {
   return term("diversity", [=](const auto& completion) -> double {
-    return measure::intra_list_diversity(items_of(completion), [&](const auto& one, const auto& other) {
-      return measure::jaccard_distance(list_of(attributes, one), list_of(attributes, other));
-    });
+    return measure::attribute_diversity(
+        items_of(completion), [&](const auto& item) -> decltype(auto) { return list_of(attributes, item); });
   });
 }
 
