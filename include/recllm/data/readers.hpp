@@ -32,9 +32,12 @@ struct recbole_settings {
   std::string item_id = "item_id";    ///< in .inter and .item
   std::string rating = "rating";      ///< in .inter, a number
   std::string time = "timestamp";     ///< in .inter, a number of seconds; a fraction is cut off
+  std::string action = "";            ///< in .inter, a name of engagement_names; "" = all are ratings
   std::string title = "movie_title";  ///< in .item
   std::string year = "release_year";  ///< in .item; "" = none
   std::string topics = "class";       ///< in .item: a token_seq gives several topics, a token one; "" = none
+  std::string description = "";       ///< in .item; "" = none
+  std::vector<std::string> item_attributes{};                          ///< in .item, kept in this order
   std::vector<std::string> attributes{"age", "gender", "occupation"};  ///< in .user, kept in this order
 };
 
@@ -50,6 +53,9 @@ inline std::vector<std::string_view> split_at(std::string_view text, char separa
     from = to + 1;
   }
 }
+
+/// Stands for a column that is not read.
+inline constexpr std::size_t no_column = std::numeric_limits<std::size_t>::max();
 
 /// One atomic file, read row by row. Fields borrow from the current line.
 class atomic_file {
@@ -82,6 +88,11 @@ class atomic_file {
     fail("there is no column '", name, "'; found: ", found, "; name the columns in recbole_settings");
   }
 
+  /// The same, but no_column for "".
+  [[nodiscard]] std::size_t column_or_none(const std::string& name) const {
+    return name.empty() ? no_column : column(name);
+  }
+
   [[nodiscard]] bool is_sequence(std::size_t column) const { return columns_[column].second == "token_seq"; }
 
   /// Goes to the next row; false at the end of the file.
@@ -92,7 +103,21 @@ class atomic_file {
     return true;
   }
 
-  [[nodiscard]] std::string text(std::size_t column) const { return std::string(fields_[column]); }
+  /// The field; "" for no_column.
+  [[nodiscard]] std::string text(std::size_t column) const {
+    return column == no_column ? "" : std::string(fields_[column]);
+  }
+
+  /// The field as an action; a rating for no_column.
+  [[nodiscard]] engagement action(std::size_t column) const {
+    if (column == no_column) return engagement::rating;
+    std::string known;
+    for (const auto& [action, name] : engagement_names) {
+      if (fields_[column] == name) return action;
+      known += (known.empty() ? "" : ", ") + std::string(name);
+    }
+    fail("column '", columns_[column].first, "' holds '", fields_[column], "'; expected one of ", known);
+  }
 
   /// The field as a finite number.
   [[nodiscard]] double number(std::size_t column) const {
@@ -178,19 +203,22 @@ inline std::size_t find_id(const id_positions& positions, const std::string& id,
 
 inline std::vector<item> read_items(atomic_file&& file, const recbole_settings& names,
                                     id_positions& positions) {
-  constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
   const std::size_t id = file.column(names.item_id), title = file.column(names.title);
-  const std::size_t year = names.year.empty() ? none : file.column(names.year);
-  const std::size_t topics = names.topics.empty() ? none : file.column(names.topics);
+  const std::size_t year = file.column_or_none(names.year), topics = file.column_or_none(names.topics);
+  const std::size_t description = file.column_or_none(names.description);
+  std::vector<std::size_t> columns;
+  for (const std::string& name : names.item_attributes) columns.push_back(file.column(name));
   std::vector<item> items;
   while (file.next_row()) {
     add_id(positions, file.text(id), "item", file);
-    item one{file.text(id), file.text(title), year == none ? "" : file.text(year), {}};
-    const std::string listed = topics == none ? "" : file.text(topics);
-    if (topics != none && !file.is_sequence(topics) && !listed.empty()) one.topics.push_back(listed);
-    if (topics != none && file.is_sequence(topics))
+    item one{file.text(id), file.text(title), file.text(year), {}, file.text(description), {}};
+    const std::string listed = file.text(topics);
+    if (topics != no_column && !file.is_sequence(topics) && !listed.empty()) one.topics.push_back(listed);
+    if (topics != no_column && file.is_sequence(topics))
       for (const std::string_view topic : split_at(listed, ' '))
         if (!topic.empty()) one.topics.emplace_back(topic);
+    for (std::size_t a = 0; a < columns.size(); ++a)
+      one.attributes.emplace_back(names.item_attributes[a], file.text(columns[a]));
     items.push_back(std::move(one));
   }
   return items;
@@ -216,11 +244,12 @@ inline std::vector<event> read_events(atomic_file&& file, const recbole_settings
                                       const id_positions& users, const id_positions& items) {
   const std::size_t user_id = file.column(names.user_id), item_id = file.column(names.item_id);
   const std::size_t rating = file.column(names.rating), time = file.column(names.time);
+  const std::size_t action = file.column_or_none(names.action);
   std::vector<event> events;
   while (file.next_row())
     events.push_back({find_id(users, file.text(user_id), "user", file),
                       find_id(items, file.text(item_id), "item", file), file.number(rating),
-                      file.seconds(time)});
+                      file.seconds(time), file.action(action)});
   if (events.empty()) file.fail("there is a header but no interaction after it");
   return events;
 }
