@@ -32,11 +32,13 @@ TEST_CASE("Gini indices by hand") {
   CHECK(gini(counts{1, 2, 3, 4}) == Approx(0.25));
   CHECK(gini(counts{4, 1, 3, 2}) == Approx(0.25));
   CHECK(gini(counts{0, 0, 0, 5}) == Approx(0.75));
-  CHECK(gini(counts{0, 0, 0, 5}, gini_divisor::n_minus_one) == Approx(1.0));
+  CHECK(gini(counts{0, 0, 0, 5}, {.divisor = gini_divisor::n_minus_one}) == Approx(1.0));
   CHECK(gini(std::vector<int>{1, 3}) == Approx(0.25));
+  CHECK(gini(counts{1, 2, 3, 4}, {.high_is_even = true}) == Approx(0.75));
   CHECK(gini(counts{7, 7, 7}) == 0.0);
+  CHECK(gini(counts{7, 7}, {.high_is_even = true}) == 1.0);
   CHECK(gini(counts{7}) == 0.0);
-  CHECK(gini(counts{7}, gini_divisor::n_minus_one) == 0.0);
+  CHECK(gini(counts{7}, {.divisor = gini_divisor::n_minus_one}) == 0.0);
   CHECK(gini(counts{0, 0}) == 0.0);
   CHECK(gini(counts{}) == 0.0);
   CHECK_THROWS_WITH(gini(counts{1, -2}), "recllm: gini: expected counts >= 0, got -2");
@@ -58,6 +60,6 @@ TEST_CASE("the Gini index is half the relative mean difference") {
     }
     const auto n = static_cast<double>(x.size());
     CHECK(gini(x) == Approx(differences / (2.0 * n * total)).margin(1e-12));
-    CHECK(gini(x, gini_divisor::n_minus_one) == Approx(gini(x) * n / (n - 1.0)).margin(1e-12));
+    CHECK(gini(x, {.divisor = gini_divisor::n_minus_one}) == Approx(gini(x) * n / (n - 1.0)).margin(1e-12));
   }
 }

@@ -40,6 +40,19 @@ TEST_CASE("values by hand") {
   CHECK(average_precision(ranked, relevant, 2) == Approx((1.0 / 2.0) / 2.0));
 }
 
+TEST_CASE("the ideal list and the divisor of average precision are choices") {
+  const items ranked{7, 1, 2, 8}, relevant{1, 2, 3};
+  const double second = 1.0 / std::log2(3.0), places = 1.0 + second + 0.5 + 1.0 / std::log2(5.0);
+  CHECK(ndcg_at(ranked, relevant, 4, ndcg_ideal::every_place) == Approx((second + 0.5) / places));
+  CHECK(ndcg_at(ranked, relevant, whole_list, ndcg_ideal::every_place) == Approx((second + 0.5) / places));
+  CHECK(ndcg_at(items{1, 2}, relevant, 2, ndcg_ideal::every_place) == 1.0);
+  CHECK(ndcg_at(items{1}, items{1}, 4, ndcg_ideal::every_place) == Approx(1.0 / places));
+  CHECK(ndcg_at(items{}, relevant, whole_list, ndcg_ideal::every_place) == 0.0);
+  CHECK(average_precision(ranked, relevant, 2, precision_divisor::relevant) == Approx(0.5 / 3.0));
+  CHECK(average_precision(ranked, relevant, 4, precision_divisor::relevant) ==
+        average_precision(ranked, relevant, 4));
+}
+
 TEST_CASE("an item ranked twice is one hit, a relevant item named twice is one item") {
   CHECK(recall_at(items{1, 1, 1}, items{1, 2}, 3) == Approx(0.5));
   CHECK(precision_at(items{1, 1}, items{1}, 2) == Approx(0.5));

@@ -24,6 +24,16 @@ TEST_CASE("mean, deviation and standard error by hand") {
   CHECK_THROWS_WITH(mean(values{}), "recllm: mean: expected at least one value, got none");
 }
 
+TEST_CASE("weighted means by hand") {
+  CHECK(weighted_mean(values{1, 4}, values{2, 1}) == 2.0);
+  CHECK(weighted_mean(values{1, 4}, values{0, 3}) == 4.0);
+  CHECK_THROWS_WITH(weighted_mean(values{1}, values{}),
+                    "recllm: weighted_mean: expected a weight for each of 1 values, got 0");
+  CHECK_THROWS_WITH(weighted_mean(values{1}, values{-1}), Contains("expected weights >= 0, got -1"));
+  CHECK_THROWS_WITH(weighted_mean(values{1}, values{0}), Contains("expected a weight above 0"));
+  CHECK_THROWS_WITH(weighted_mean(values{}, values{}), Contains("expected a weight above 0"));
+}
+
 TEST_CASE("the bootstrap of two values has three means") {
   // 0, 1/2, 1 with probabilities 1/4, 1/2, 1/4.
   const values v{0, 1};
@@ -100,4 +110,30 @@ TEST_CASE("settings and shapes out of range are refused") {
   CHECK_THROWS_WITH(paired_permutation_test(none, none), Contains("got 0 and 0 values"));
   CHECK_THROWS_WITH(paired_permutation_test(one, one, {.permutations = 0}),
                     Contains("expected permutations > 0"));
+}
+
+TEST_CASE("scipy's figures") {
+  // scipy 1.17.1: x = numpy.array([.1, .5, 0, .3, .9, .2, .2, .7, .4, .6]), y likewise;
+  //   scipy.stats.permutation_test((x - y,), numpy.mean, permutation_type="samples", n_resamples=numpy.inf)
+  //   scipy.stats.bootstrap((x,), numpy.mean, method="percentile", n_resamples=1000000, rng=1)
+  const values x{.1, .5, 0, .3, .9, .2, .2, .7, .4, .6}, y{.2, .1, 0, .1, .5, .3, 0, .5, .1, .4};
+  CHECK(paired_permutation_test(x, y) == Approx(0.03125).epsilon(1e-12));
+  const interval i = bootstrap_interval(x, {.resamples = 200000});
+  CHECK(i.low == Approx(0.229999).margin(0.004));
+  CHECK(i.high == Approx(0.56).margin(0.004));
+}
+
+TEST_CASE("Holm's correction") {
+  // By hand: 4 * 0.01, then 3 * 0.02; 2 * 0.03 and 1 * 0.04 are raised to what came before.
+  const auto even = holm(values{0.01, 0.02, 0.03, 0.04});
+  CHECK(even[0] == Approx(0.04));
+  CHECK(even[1] == Approx(0.06));
+  CHECK(even[2] == Approx(0.06));
+  CHECK(even[3] == Approx(0.06));
+  const auto mixed = holm(values{0.5, 0.001, 0.9});
+  CHECK(mixed[0] == 1.0);
+  CHECK(mixed[1] == Approx(0.003));
+  CHECK(mixed[2] == 1.0);
+  CHECK(holm(values{}).empty());
+  CHECK_THROWS_WITH(holm(values{1.5}), "recllm: holm: expected p-values in [0, 1], got 1.5");
 }

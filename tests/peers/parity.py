@@ -2,9 +2,10 @@
 
     python parity.py <recllm_conformance> [rounds]
 
-Peers: TRL (the loss methods of its trainers, called on stand-ins) and verl (trainer/ppo/core_algos); written for
-TRL 1.16.0 and verl 0.9.1, whichever is there. The gradients are theirs by autograd, in double. Exit status: 0 all
-agree within 1e-6, relative above 1; 1 some do not; 77 no peer can be imported, said on standard output.
+Peers: TRL (the loss methods of its trainers, called on stand-ins) and verl (trainer/ppo/core_algos), written for
+TRL 1.16.0 and verl 0.9.1, their gradients by autograd, in double; RecBole and rapidfuzz, see ranked_lists.py. Whichever
+is there. Exit status: 0 all agree, losses within 1e-6, lists within 1e-9, relative above 1; 1 some do not; 77 no peer
+can be imported, said on standard output.
 """
 
 import contextlib
@@ -34,6 +35,8 @@ try:
 except ImportError as missing:
     skip(f"{missing}; install numpy and torch")
 
+import ranked_lists
+
 torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
 
@@ -54,7 +57,7 @@ class Tally:
     def __init__(self):
         self.agreed, self.differ, self.shown = Counter(), Counter(), 0
 
-    def compare(self, what, answer, field, expected):
+    def compare(self, what, answer, field, expected, tolerance=TOLERANCE):
         ours = answer
         for part in field.split("."):
             ours = ours.get(part) if isinstance(ours, dict) else None
@@ -62,7 +65,7 @@ class Tally:
         try:
             got = np.asarray(ours, float)
             same = got.shape == expected.shape and bool(
-                np.all(np.abs(got - expected) <= TOLERANCE * np.maximum(1.0, np.abs(expected)))
+                np.all(np.abs(got - expected) <= tolerance * np.maximum(1.0, np.abs(expected)))
             )
         except (TypeError, ValueError):
             got, same = answer, False
@@ -494,9 +497,22 @@ def main():
         "verl",
         {"algos": ("verl.trainer.ppo.core_algos", None), "ActorConfig": ("verl.workers.config", "ActorConfig")},
     )
+    recbole = imported(
+        "RecBole",
+        {
+            "Collector": ("recbole.evaluator", "Collector"),
+            "Evaluator": ("recbole.evaluator", "Evaluator"),
+            "torch": ("torch", None),
+        },
+    )
+    rapidfuzz = imported(
+        "rapidfuzz", {"LCSseq": ("rapidfuzz.distance", "LCSseq"), "Indel": ("rapidfuzz.distance", "Indel")}
+    )
     suites = [
         (trl, (trl_policy, trl_pair_loss, trl_kto_loss, trl_reference_free)),
         (verl, (verl_policy, verl_kl_and_values, verl_advantages)),
+        (recbole, (ranked_lists.recbole_metrics,)),
+        (rapidfuzz, (ranked_lists.rapidfuzz_lcs,)),
     ]
     missing = [peer for peer, _ in suites if isinstance(peer, str)]
     if len(missing) == len(suites):
@@ -516,7 +532,7 @@ def main():
     for reason in missing:
         print(f"not compared: {reason}")
     agreed, differ = tally.agreed.total(), tally.differ.total()
-    print(f"{agreed + differ} comparisons, {agreed} within {TOLERANCE:g}, {differ} not; seeds 0 to {rounds - 1}")
+    print(f"{agreed + differ} comparisons, {agreed} agree, {differ} do not; seeds 0 to {rounds - 1}")
     sys.exit(1 if differ or not agreed else 0)
 
 

@@ -46,15 +46,20 @@ enum class gini_divisor {
   n_minus_one,  ///< 1
 };
 
+/// Settings of gini().
+struct gini_options {
+  gini_divisor divisor = gini_divisor::n;
+  bool high_is_even = false;  ///< 1 minus the index, for those who want more to be better
+};
+
 /// The Gini index of how unequal `counts` are: 0 where all are equal, and where there is none or all are 0.
-/// Low is even; those who want high to be even take 1 minus it.
 ///
 ///   sum_i (2 i - n - 1) x_i / (n sum_i x_i),  x ascending, i = 1, ..., n
 ///
 /// Throws std::invalid_argument for a negative or NaN count. Source: Gini 1912; for recommendations Fleder
 /// and Hosanagar, Management Science 55 (2009).
 template <Items Counts>
-[[nodiscard]] double gini(const Counts& counts, gini_divisor divisor = gini_divisor::n) {
+[[nodiscard]] double gini(const Counts& counts, const gini_options& options = {}) {
   std::vector<double> ascending;
   for (const auto& count : counts) {
     ascending.push_back(static_cast<double>(count));
@@ -67,8 +72,9 @@ template <Items Counts>
     total += count;
     sum += (2.0 * ++i - n - 1.0) * count;
   }
-  const double most = (divisor == gini_divisor::n ? n : n - 1.0) * total;
-  return most > 0.0 ? sum / most : 0.0;
+  const double most = (options.divisor == gini_divisor::n ? n : n - 1.0) * total;
+  const double index = most > 0.0 ? sum / most : 0.0;
+  return options.high_is_even ? 1.0 - index : index;
 }
 
 }  // namespace recllm::measure

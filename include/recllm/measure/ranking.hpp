@@ -73,30 +73,47 @@ template <List Ranked, Items Relevant>
   return value;
 }
 
-/// DCG = sum of 1 / log2(rank + 1) over the hits in the first k, over that of an ideal list, which has its
-/// hits at ranks 1, ..., min(k, |relevant|).
+/// How many hits the ideal list of NDCG has, from rank 1 on.
+enum class ndcg_ideal {
+  attainable,   ///< min(k, |relevant|): 1 can be reached, as RecBole and the TREC programs have it
+  every_place,  ///< k, however few items are relevant: users with few count less
+};
+
+/// DCG = sum of 1 / log2(rank + 1) over the hits in the first k, over that of an ideal list. `every_place` of
+/// whole_list: the places of the list.
 template <List Ranked, Items Relevant>
-[[nodiscard]] double ndcg_at(const Ranked& ranked, const Relevant& relevant, std::size_t k) {
+[[nodiscard]] double ndcg_at(const Ranked& ranked, const Relevant& relevant, std::size_t k,
+                             ndcg_ideal ideal_list = ndcg_ideal::attainable) {
   double gained = 0.0, ideal = 0.0;
   detail::for_each_hit(ranked, relevant, k,
                        [&](std::size_t rank) { return gained += log2_discount{}(rank), true; });
   const std::size_t wanted = count_distinct(relevant);
-  for (std::size_t rank = 1; rank <= std::min(k, wanted); ++rank) ideal += log2_discount{}(rank);
-  return wanted > 0 ? gained / ideal : 0.0;
+  const std::size_t places = k == whole_list ? static_cast<std::size_t>(std::ranges::size(ranked)) : k;
+  const std::size_t best = ideal_list == ndcg_ideal::attainable ? std::min(k, wanted) : places;
+  for (std::size_t rank = 1; rank <= best; ++rank) ideal += log2_discount{}(rank);
+  return wanted > 0 && ideal > 0.0 ? gained / ideal : 0.0;
 }
 
-/// The mean over relevant items of the precision at each one's rank, 0 for those not in the first k; over
-/// min(k, |relevant|) of them. Its mean over users is MAP.
+/// What average precision is divided by.
+enum class precision_divisor {
+  attainable,  ///< min(k, |relevant|): 1 can be reached, as RecBole's MAP
+  relevant,    ///< |relevant|, however small k is, as TREC's map_cut
+};
+
+/// The mean over relevant items of the precision at each one's rank, 0 for those not in the first k. Its mean
+/// over users is MAP.
 template <List Ranked, Items Relevant>
 [[nodiscard]] double average_precision(const Ranked& ranked, const Relevant& relevant,
-                                       std::size_t k = whole_list) {
+                                       std::size_t k = whole_list,
+                                       precision_divisor divisor = precision_divisor::attainable) {
   double sum = 0.0, found = 0.0;
   detail::for_each_hit(ranked, relevant, k, [&](std::size_t rank) {
     found += 1.0;
     sum += found / static_cast<double>(rank);
     return true;
   });
-  const std::size_t wanted = std::min(k, count_distinct(relevant));
+  const std::size_t all = count_distinct(relevant);
+  const std::size_t wanted = divisor == precision_divisor::attainable ? std::min(k, all) : all;
   return wanted > 0 ? sum / static_cast<double>(wanted) : 0.0;
 }
 

@@ -22,6 +22,21 @@ namespace recllm::measure {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
+/// sum w x / sum w. Throws std::invalid_argument where the lengths differ, a weight is negative or NaN, or
+/// they sum to 0.
+[[nodiscard]] inline double weighted_mean(std::span<const double> values, std::span<const double> weights) {
+  require(values.size() == weights.size(), "recllm: weighted_mean: expected a weight for each of ",
+          values.size(), " values, got ", weights.size());
+  double sum = 0.0, total = 0.0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    require(weights[i] >= 0.0, "recllm: weighted_mean: expected weights >= 0, got ", weights[i]);
+    sum += weights[i] * values[i];
+    total += weights[i];
+  }
+  require(total > 0.0, "recllm: weighted_mean: expected a weight above 0, got none");
+  return sum / total;
+}
+
 /// The sample's deviation, sqrt(sum (x - mean)^2 / (n - 1)); 0 for fewer than two values.
 [[nodiscard]] inline double standard_deviation(std::span<const double> values) {
   if (values.size() < 2) return 0.0;
@@ -117,6 +132,25 @@ struct permutation_options {
   }
   return exact ? static_cast<double>(far) / static_cast<double>(patterns)
                : static_cast<double>(far + 1) / static_cast<double>(patterns + 1);
+}
+
+/// The p-values of several tests, corrected so that the chance of any false finding among them stays what it
+/// is for one: sorted ascending, p_(i) becomes max over j <= i of min(1, (n - j + 1) p_(j)). In the given
+/// order. Throws std::invalid_argument for a p out of [0, 1]. Source: Holm, Scandinavian Journal of
+/// Statistics 6 (1979).
+[[nodiscard]] inline std::vector<double> holm(std::span<const double> p) {
+  std::vector<std::size_t> order(p.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  for (const double one : p)
+    require(one >= 0.0 && one <= 1.0, "recllm: holm: expected p-values in [0, 1], got ", one);
+  std::ranges::sort(order, {}, [&](std::size_t i) { return p[i]; });
+  std::vector<double> corrected(p.size());
+  double most = 0.0;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    most = std::max(most, std::min(1.0, static_cast<double>(order.size() - i) * p[order[i]]));
+    corrected[order[i]] = most;
+  }
+  return corrected;
 }
 
 }  // namespace recllm::measure
