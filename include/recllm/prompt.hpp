@@ -7,3 +7,4 @@
 #include <recllm/text/chat.hpp>
 #include <recllm/text/history.hpp>
 #include <recllm/text/prompt_template.hpp>
+#include <recllm/text/runtime_template.hpp>

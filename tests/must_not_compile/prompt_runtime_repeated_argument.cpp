@@ -1,6 +1,6 @@
 // expect: recllm: prompt_template: an argument is given twice; leave one out
 // expect: argument_is_given_once<recllm::fixed_text<6>{"count"}>
-#include <recllm/text/prompt_template.hpp>
+#include <recllm/text/runtime_template.hpp>
 
 using namespace recllm;
 

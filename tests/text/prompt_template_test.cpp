@@ -2,36 +2,31 @@
 
 #include <array>
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
 #include <limits>
 #include <list>
+#include <optional>
+#include <ranges>
 #include <set>
-#include <sstream>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include <recllm/core/random.hpp>
-
 #include "support/catch.hpp"
-#include "support/temporary_folder.hpp"
 
 using namespace recllm;
 
 namespace {
 
-/// What `call` throws, as text.
-template <class Call>
-std::string error_of(Call call) {
-  try {
-    call();
-  } catch (const std::invalid_argument& problem) {
-    return problem.what();
-  }
-  return "nothing thrown";
-}
+struct film {
+  std::string title;
+  int year = 0;
+  std::vector<std::string> topics{};
+
+  [[nodiscard]] bool old() const { return year < 1990; }
+};
+
+const std::vector<film> films{
+    {"Heat", 1995, {"Crime", "Drama"}}, {"Alien", 1979, {"Horror"}}, {"Untold", 2001}};
 
 }  // namespace
 
@@ -99,107 +94,108 @@ TEST_CASE("a view that can only be walked through while it is not const can be s
   CHECK(prompt_template<"{x} and {x:;}">{}("x"_a = even) == "2, 4 and 2;4");
 }
 
-TEST_CASE("the run-time twin gives the same text") {
-  const runtime_template ask("Watched: {history:; }. {{{count}}} {history}");
-  const std::vector<std::string> titles{"Heat", "Babe"};
-  CHECK(ask("history"_a = titles, "count"_a = 5) == "Watched: Heat; Babe. {5} Heat, Babe");
-  CHECK(ask.placeholders() == std::vector<std::string>{"history", "count"});
-  CHECK(runtime_template("")().empty());
+TEST_CASE("a loop repeats its body for each element, with the element's fields, number and place") {
+  constexpr prompt_template<"Watched:{#films}\n{@rank}. {.title} ({.year}){/films}"> numbered;
+  CHECK(numbered("films"_a = each(films, "title"_a = &film::title, "year"_a = &film::year)) ==
+        "Watched:\n1. Heat (1995)\n2. Alien (1979)\n3. Untold (2001)");
+  constexpr prompt_template<"[{#films:; }{@index}={.name}{/films}]"> indexed;
+  const auto name = [](const film& f) { return f.title + "!"; };
+  CHECK(indexed("films"_a = each(films, "name"_a = name)) == "[0=Heat!; 1=Alien!; 2=Untold!]");
+  CHECK(indexed("films"_a = each(std::vector<film>{}, "name"_a = name)) == "[]");
+  CHECK(indexed("films"_a = each(std::vector<film>{{"Kept"}}, "name"_a = &film::title)) == "[0=Kept]");
+  const auto records = each(films, "name"_a = &film::title);
+  CHECK(indexed("films"_a = records) == "[0=Heat; 1=Alien; 2=Untold]");
 }
 
-TEST_CASE("random text comes out as it was put together") {
-  const std::uint64_t seed = 20240611;
-  INFO("seed " << seed);
-  random_stream rng(seed);
-  const std::vector<std::string> values{"", "}{", "Heat (1995)", "{a}"};
-  for (int round = 0; round < 500; ++round) {
-    std::string text = "{a}{b}{c}{d}", expected = values[0] + values[1] + values[2] + values[3];
-    for (std::size_t pieces = rng.below(12); pieces > 0; --pieces) {
-      const std::size_t which = rng.below(4);
-      switch (rng.below(4)) {
-        case 0:
-          text += "{{", expected += "{";
-          break;
-        case 1:
-          text += "}}", expected += "}";
-          break;
-        case 2:
-          text += "x\ny:", expected += "x\ny:";
-          break;
-        default:
-          text += std::string("{") + "abcd"[which] + ":,}", expected += values[which];
-      }
-    }
-    CAPTURE(text);
-    REQUIRE(runtime_template(text)("d"_a = values[3], "a"_a = values[0], "b"_a = values[1],
-                                   "c"_a = values[2]) == expected);
-  }
+TEST_CASE("a loop over text or numbers shows the element itself") {
+  constexpr prompt_template<"{#x:, }<{.}>{/x}{#x}{@index}{/x}"> quote;
+  CHECK(quote("x"_a = std::vector<std::string>{"a", "b"}) == "<a>, <b>01");
+  CHECK(quote("x"_a = std::vector<bool>{true, false}) == "<true>, <false>01");
+  CHECK(quote("x"_a = std::array{0.5}) == "<0.5>0");
+  const std::vector<int> numbers{1, 2, 3, 4};
+  auto even = numbers | std::views::filter([](int n) { return n % 2 == 0; });
+  CHECK(quote("x"_a = even) == "<2>, <4>01");
+  auto squares = numbers | std::views::transform([](int n) { return n * n; });
+  CHECK(prompt_template<"{#x:+}{.}{.half}{/x}">{}("x"_a = each(
+                                                      squares, "half"_a = [](int n) { return n / 2.0; })) ==
+        "10.5+42+94.5+168");
 }
 
-TEST_CASE("no text of a template leads to anything but text or an error") {
-  const std::uint64_t seed = 7;
-  INFO("seed " << seed);
-  random_stream rng(seed);
-  for (int round = 0; round < 5000; ++round) {
-    std::string text;
-    for (std::size_t length = rng.below(10); length > 0; --length) text += "{}:a \n"[rng.below(6)];
-    CAPTURE(text);
-    try {
-      const runtime_template parsed(text);
-      const std::size_t named = parsed.placeholders().size();
-      REQUIRE((named == 0                                      ? parsed()
-               : named == 1 && parsed.placeholders()[0] == "a" ? parsed("a"_a = 1)
-                                                               : "")
-                  .size() <= text.size());
-    } catch (const std::invalid_argument& problem) {
-      REQUIRE(std::string(problem.what()).starts_with("recllm: runtime_template: text:"));
-    }
-  }
+TEST_CASE("fields may be lists, loops and sections of their own") {
+  constexpr prompt_template<
+      "{#films: | }{.title}{?.topics}: {.topics:/}{/.topics}{^.topics}, nothing known{/.topics}{/films}">
+      tell;
+  CHECK(tell("films"_a = each(films, "title"_a = &film::title, "topics"_a = &film::topics)) ==
+        "Heat: Crime/Drama | Alien: Horror | Untold, nothing known");
+  constexpr prompt_template<"{#films}{.title}:{#.topics} {@rank}{.}{.length}{/.topics};{/films}"> nested;
+  CHECK(nested("films"_a = each(
+                   films, "title"_a = &film::title, "topics"_a = [](const film& f) {
+                     return each(f.topics, "length"_a = &std::string::size);
+                   })) == "Heat: 1Crime5 2Drama5;Alien: 1Horror6;Untold:;");
 }
 
-TEST_CASE("a faulty text names its line and column") {
-  CHECK(error_of([] { runtime_template("one\ntwo {history\n"); }) ==
-        "recllm: runtime_template: text:2:5: the { of '{history\n' has no } before the next { or the end; "
-        "write {{ for a brace itself");
-  CHECK(error_of([] { runtime_template("{a {b}"); }) ==
-        "recllm: runtime_template: text:1:1: the { of '{a ' has no } before the next { or the end; "
-        "write {{ for a brace itself");
-  CHECK(error_of([] { runtime_template("caf\u00e9 }"); }) ==
-        "recllm: runtime_template: text:1:6: a } has no { before it; write }} for a brace itself");
-  CHECK(error_of([] { runtime_template("\n\n{}"); }) ==
-        "recllm: runtime_template: text:3:1: a placeholder has no name; write {name}, or {{}} for the braces "
-        "themselves");
-  CHECK(error_of([] { runtime_template("{:, }"); }) ==
-        "recllm: runtime_template: text:1:1: a placeholder has no name; write {name}, or {{}} for the braces "
-        "themselves");
-  CHECK(error_of([] { runtime_template("{my history}"); }) ==
-        "recllm: runtime_template: text:1:1: the name in '{my history}' may hold only letters, digits and "
-        "underscores");
+TEST_CASE("arguments are seen inside loops, the same list may be gone through twice, loops stand in loops") {
+  constexpr prompt_template<"{#a}{.}{who}{#b}{.}{@rank}{/b};{/a}{#a}{.}{/a}{a:+}{?a}!{/a}"> all;
+  CHECK(all("a"_a = std::vector{1, 2}, "b"_a = std::vector{'x', 'y'}, "who"_a = "u") ==
+        "1ux1y2;2ux1y2;121+2!");
 }
 
-TEST_CASE("arguments that do not fit a run-time text are named") {
-  const runtime_template ask("Watched {history}.\nRecommend {count}.");
-  CHECK(error_of([&] { (void)ask("history"_a = "", "cuont"_a = 1); }) ==
-        "recllm: runtime_template: text: no placeholder is called 'cuont'; there are: history, count");
-  CHECK(error_of([&] { (void)ask("history"_a = ""); }) ==
-        "recllm: runtime_template: text:2:11: no argument for the placeholder 'count'; given: history");
+TEST_CASE("a section is there if its argument is") {
+  constexpr prompt_template<"{?x}yes{/x}{^x}no{/x}"> ask;
+  CHECK(ask("x"_a = true) == "yes");
+  CHECK(ask("x"_a = false) == "no");
+  CHECK(ask("x"_a = 7) == "yes");
+  CHECK(ask("x"_a = 0) == "no");
+  CHECK(ask("x"_a = -0.0) == "no");
+  CHECK(ask("x"_a = std::numeric_limits<double>::quiet_NaN()) == "yes");
+  CHECK(ask("x"_a = "text") == "yes");
+  CHECK(ask("x"_a = "") == "no");
+  CHECK(ask("x"_a = std::vector{0}) == "yes");
+  CHECK(ask("x"_a = std::vector<int>{}) == "no");
+  CHECK(ask("x"_a = each(films)) == "yes");
+  CHECK(ask("x"_a = each(std::vector<film>{})) == "no");
+  CHECK(ask("x"_a = std::optional(0)) == "yes");
+  CHECK(ask("x"_a = std::optional<std::string>()) == "no");
+  constexpr prompt_template<
+      "{?age}aged {age}{/age}.{?films} {#films:, }{?.old}old {/.old}{.title}{/films}{/films}">
+      tell;
+  const auto listed = each(films, "title"_a = &film::title, "old"_a = &film::old);
+  CHECK(tell("age"_a = std::optional(33), "films"_a = listed) == "aged 33. Heat, old Alien, Untold");
+  CHECK(tell("age"_a = std::optional<int>(), "films"_a = listed) == ". Heat, old Alien, Untold");
+  CHECK(prompt_template<"{#x}{?@index}, {/@index}{.}{/x}">{}("x"_a = std::vector{5, 6, 7}) == "5, 6, 7");
+  CHECK(prompt_template<"({x})({x:;})">{}("x"_a = std::vector{std::optional(1), std::optional<int>()}) ==
+        "(1, )(1;)");
 }
 
-TEST_CASE("a template is read from a file") {
-  const temporary_folder here;
-  const std::string path = (here.path / "prompt.txt").string();
-  std::ofstream(path) << "Recommend {count}.\n";
-  CHECK(runtime_template::load(path)("count"_a = 2) == "Recommend 2.\n");
-  const std::string large(10'000, 'x');
-  std::ofstream(path) << large;
-  CHECK(runtime_template::load(path)() == large);
-  std::ofstream(path) << "one\n  {count";
-  CHECK(error_of([&] { (void)runtime_template::load(path); }) ==
-        "recllm: runtime_template: " + path +
-            ":2:3: the { of '{count' has no } before the next { or the end; write {{ for a brace itself");
-  std::filesystem::remove(path);
-  CHECK(error_of([&] { (void)runtime_template::load(path); }) ==
-        "recllm: runtime_template: cannot read '" + path + "'; is it a file that is there and readable?");
-  CHECK(error_of([&] { (void)runtime_template::load("."); }) ==
-        "recllm: runtime_template: cannot read '.'; is it a file that is there and readable?");
+// mustache's specification, sections.yml: "Standalone Lines", "Standalone Indented Lines", "Standalone Line
+// Endings", "Standalone Without Previous Line", "Standalone Without Newline", "Surrounding Whitespace",
+// "Internal Whitespace", "Indented Inline Sections".
+TEST_CASE("the tag of a section that is alone on its line takes the line with it, as in mustache") {
+  const auto yes = "x"_a = true;
+  CHECK(prompt_template<"| This Is\n{?x}\n|\n{/x}\n| A Line\n">{}(yes) == "| This Is\n|\n| A Line\n");
+  CHECK(prompt_template<"| This Is\n  {?x}\n|\n  {/x}\n| A Line\n">{}(yes) == "| This Is\n|\n| A Line\n");
+  CHECK(prompt_template<"|\r\n{?x}\r\n{/x}\r\n|">{}(yes) == "|\r\n|");
+  CHECK(prompt_template<"  {?x}\n#{/x}\n/">{}(yes) == "#\n/");
+  CHECK(prompt_template<"#{?x}\n/\n  {/x}">{}(yes) == "#\n/\n");
+  CHECK(prompt_template<" | {?x}\t|\t{/x} | \n">{}(yes) == " | \t|\t | \n");
+  CHECK(prompt_template<" | {?x} \n {/x} | \n">{}(yes) == " |  \n  | \n");
+  CHECK(prompt_template<" {?x}YES{/x}\n {?x}GOOD{/x}\n">{}(yes) == " YES\n GOOD\n");
+  CHECK(prompt_template<"{?x}\n\n{/x}\n\n{x}\n">{}(yes) == "\n\ntrue\n");
+  constexpr prompt_template<R"(
+{?films}
+Watched:
+{#films}
+  - {.title}
+{/films}
+{/films}
+{^films}
+Nothing watched.
+{/films}
+Recommend.
+)">
+      page;
+  CHECK(page("films"_a = each(films, "title"_a = &film::title)) ==
+        "\nWatched:\n  - Heat\n  - Alien\n  - Untold\nRecommend.\n");
+  CHECK(page("films"_a = each(std::vector<film>{}, "title"_a = &film::title)) ==
+        "\nNothing watched.\nRecommend.\n");
 }
