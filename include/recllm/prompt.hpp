@@ -1,4 +1,5 @@
-// Front door of the text room: templates, chat formats, users' histories in words, answers taken apart.
+// Front door of the text room: templates, chat formats, token budgets, users' histories in words, answers taken
+// apart.
 //
 // text/tokenizer.hpp is included by itself: it needs the JSON library, which these do not.
 #pragma once
@@ -8,3 +9,4 @@
 #include <recllm/text/history.hpp>
 #include <recllm/text/prompt_template.hpp>
 #include <recllm/text/runtime_template.hpp>
+#include <recllm/text/token_budget.hpp>
