@@ -34,7 +34,10 @@ namespace lm = recllm::torch_bridge;
 int main(int argc, char** argv) try {
   run_options o;
   CLI::App app("Trains a small Qwen2 recommender on MovieLens: SFT, then GRPO.");
-  app.add_option("--data", o.data, "folder with RecBole atomic files (.inter .item .user)")->required();
+  CLI::Option_group* source = app.add_option_group("data");
+  source->add_option("--data", o.data, "folder with RecBole atomic files (.inter .item .user)");
+  source->add_flag("--simulated", o.simulated, "a simulated social feed, written to --output first");
+  source->require_option(1);
   app.add_option("--output", o.output, "where metrics, checkpoints, model and report go")
       ->capture_default_str();
   app.add_option("--seed", o.seed, "of weights, batches and samples")->capture_default_str();
@@ -71,8 +74,13 @@ int main(int argc, char** argv) try {
 
   // Data: strict time order. A user's last liked film is the test, the last but one the validation, and
   // nothing from there on is trained on. One user in ten is never trained on: there rewards are compared.
-  const dataset data = keep_users_with(read_recbole(o.data), 5);
-  const data_split split = leave_one_out(data, strong);
+  if (o.simulated) {
+    o.data = o.output / "feed";
+    write_recbole(simulate_feed({.seed = o.seed}), o.data, feed_columns);
+  }
+  const dataset data = keep_users_with(
+      o.simulated ? deduplicate(read_recbole(o.data, feed_columns)) : read_recbole(o.data), 5);
+  const data_split split = leave_one_out(data, strong_engagement{});
   prove_no_leakage(data, split);
   const storyteller story(data);
   const random_stream rng(o.seed);
@@ -85,7 +93,8 @@ int main(int argc, char** argv) try {
     const auto ask = [&](std::size_t cut, bool with_pool) {
       const std::span<const event> past = events.first(cut), future = events.subspan(cut);
       const auto pool = with_pool
-                            ? story.draw_pool(next_strong_items(future, list_length), past, draw.split(cut))
+                            ? story.draw_pool(next_strong_items(future, list_length, strong_engagement{}),
+                                              past, draw.split(cut))
                             : std::vector<std::size_t>{};
       return story.prompt(user, past, future, pool);
     };
@@ -296,7 +305,8 @@ int main(int argc, char** argv) try {
   };
   std::vector<model_row> rows;
   for (const auto& [name, score] :
-       std::vector<std::pair<std::string, scorer>>{{"popularity", counted(popularity(data.items.size()))},
+       std::vector<std::pair<std::string, scorer>>{{"popular topics", popular_topics(data, shares)},
+                                                   {"popularity", counted(popularity(data.items.size()))},
                                                    {"Markov chain", counted(markov_chain(data.items.size()))},
                                                    {"sequence kNN", counted(sequence_knn(data.items.size()))},
                                                    {"SFT", ranker(reference)},
@@ -319,15 +329,13 @@ int main(int argc, char** argv) try {
                {"pool_ndcg@10", measure::mean(row.pooled.at(10).ndcg)}});
   log.write({{"phase", "test"}, {"sft_reward", sft_reward}, {"grpo_reward", grpo_reward}});
 
-  const report_table full_table =
-      table_of("Test: the last liked film among all films, films seen left out", rows, &model_row::full);
-  const report_table pool_table =
-      table_of("Test: the last liked film among 20 candidates named in the prompt", rows, &model_row::pooled);
-  const report_table list_table =
-      table_of("Test: the list that the model writes, among all films", lists, &model_row::full);
-  const report_table pool_list_table =
-      table_of("Test: the list that the model writes, among 20 candidates", lists, &model_row::pooled);
-  for (const report_table* table : {&full_table, &pool_table, &list_table, &pool_list_table}) print(*table);
+  std::vector<report_table> tables{
+      table_of("Test: the last liked film among all films, films seen left out", rows, &model_row::full),
+      table_of("Test: the last liked film among 20 candidates named in the prompt", rows, &model_row::pooled),
+      table_of("Test: the list that the model writes, among all films", lists, &model_row::full),
+      table_of("Test: the list that the model writes, among 20 candidates", lists, &model_row::pooled)};
+  if (o.simulated) tables.push_back(as_table_2(rows));
+  for (const report_table& table : tables) print(table);
   std::printf("\nMean reward on %zu prompts of users never trained on: SFT %.4f, SFT + GRPO %.4f\n",
               strangers.size(), sft_reward, grpo_reward);
 
@@ -339,19 +347,18 @@ int main(int argc, char** argv) try {
     print(cards.back());
   }
 
-  const std::string problem =
-      write_report(o.output / "report.html",
-                   {.title = "A language model learns to recommend films",
-                    .subtitle = message("MovieLens-100k, seed ", o.seed, ": ", o.sft_steps, " steps of SFT, ",
-                                        o.grpo_steps, " of GRPO"),
-                    .sections = {{.title = "The test, looked at once",
-                                  .tables = {full_table, pool_table, list_table, pool_list_table},
-                                  .bars = {bars_of(rows)}},
-                                 learning_curves(),
-                                 {.title = "Three users never trained on", .cards = cards}},
-                    .footer = "Data: MovieLens-100k, F. Maxwell Harper and Joseph A. Konstan, "
-                              "The MovieLens Datasets, ACM TiiS 5 (2015).",
-                    .metrics = o.output / "metrics.jsonl"});
+  const std::string problem = write_report(
+      o.output / "report.html",
+      {.title = "A language model learns to recommend films",
+       .subtitle = message(o.simulated ? "A simulated feed" : "MovieLens-100k", ", seed ", o.seed, ": ",
+                           o.sft_steps, " steps of SFT, ", o.grpo_steps, " of GRPO"),
+       .sections = {{.title = "The test, looked at once", .tables = tables, .bars = {bars_of(rows)}},
+                    learning_curves(),
+                    {.title = "Three users never trained on", .cards = cards}},
+       .footer = o.simulated ? "Data: simulated; no real user is in it."
+                             : "Data: MovieLens-100k, F. Maxwell Harper and Joseph A. Konstan, "
+                               "The MovieLens Datasets, ACM TiiS 5 (2015).",
+       .metrics = o.output / "metrics.jsonl"});
   if (!problem.empty()) std::fprintf(stderr, "%s\n", problem.c_str());
   std::printf("\nWritten: %s/{report.html,metrics.jsonl,model/}\n", o.output.c_str());
   return 0;

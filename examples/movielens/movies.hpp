@@ -49,15 +49,25 @@ constexpr std::size_t pool_size = 20;     ///< candidates, where a prompt names 
 constexpr std::size_t recent_films = 40;  ///< short-term history: by id and engagement ...
 constexpr std::size_t told_in_full = 5;   ///< ... the last of them with title, year and genres
 
-constexpr prompt_template<
-    "{age} {gender} {occupation} . often {long_term} . lately {short_term} . recommend {count} of {pool}">
+constexpr prompt_template<"{profile} . often {long_term} . lately {short_term} . recommend {count} of {pool}">
     question;
+
+/// The columns of the simulated feed's files.
+inline const recbole_settings feed_columns{.name = "feed",
+                                           .rating = "value",
+                                           .action = "action",
+                                           .title = "title",
+                                           .year = "",
+                                           .topics = "tags",
+                                           .description = "description",
+                                           .item_attributes = {"likes", "comments", "shares"},
+                                           .attributes = {"age", "gender", "city_tier"}};
 
 /// What the command line says.
 struct run_options {
   std::filesystem::path data, output = "results/movielens";
   std::uint64_t seed = 1;
-  bool quick = false, resume = false, unconstrained = false;
+  bool simulated = false, quick = false, resume = false, unconstrained = false;
   std::ptrdiff_t sft_steps = 1000, grpo_steps = 60;
   std::size_t group_size = 12;
   double learning_rate = 1e-4, kl_coef = 0.04;
@@ -89,9 +99,8 @@ class storyteller {
   /// The prompt that asks what comes after `history`, as chat text. An empty pool is the whole catalogue.
   [[nodiscard]] std::string text(std::size_t user, std::span<const event> history,
                                  std::span<const std::size_t> pool) const {
-    const auto& who = data_.users[user];
     std::string habits, films, candidates = pool.empty() ? "everything" : "";
-    std::vector<topic_summary> topics = long_term(history, data_.items);
+    std::vector<topic_summary> topics = long_term(history, data_.items, strong_engagement{});
     topics.resize(std::min<std::size_t>(topics.size(), 5));
     for (const topic_summary& t : topics)
       habits += t.topic + " " + rounded(t.watched) + " liked " + rounded(t.liked) + " ";
@@ -100,13 +109,12 @@ class storyteller {
       const item& film = data_.items[recent[i].item];
       films += item_word(film) + " ";
       if (i + told_in_full >= recent.size()) films += details(film);
-      films += engagement_word(recent[i].value) + " ";
+      films += engagement_word(recent[i]) + " ";
     }
     for (const std::size_t i : pool) candidates += item_word(data_.items[i]) + " ";
     return chatml.render(
         {{"system", "you recommend films"},
-         {"user", question("age"_a = age_band(who.attribute("age")), "gender"_a = who.attribute("gender"),
-                           "occupation"_a = who.attribute("occupation"), "long_term"_a = habits,
+         {"user", question("profile"_a = profile(data_.users[user]), "long_term"_a = habits,
                            "short_term"_a = films, "count"_a = list_length, "pool"_a = candidates)}});
   }
 
@@ -115,7 +123,7 @@ class storyteller {
                                     std::span<const event> future,
                                     std::span<const std::size_t> pool = {}) const {
     return {.tokens = encode(text(user, history, pool)),
-            .next_items = next_strong_items(future, list_length),
+            .next_items = next_strong_items(future, list_length, strong_engagement{}),
             .seen = item_sequence(history),
             .pool = pool.empty() ? catalogue_ : std::vector(pool.begin(), pool.end()),
             .topics = frequent_topics(item_sequence(short_term(history, recent_films)), 100)};
@@ -215,6 +223,14 @@ class storyteller {
 
   static std::string item_word(const item& film) { return "item_" + film.id; }
 
+  /// The user's attributes in their order, an age as its band.
+  static std::string profile(const user& who) {
+    std::string text;
+    for (const auto& [name, value] : who.attributes)
+      text += (text.empty() ? "" : " ") + (name == "age" ? age_band(value) : value);
+    return text;
+  }
+
   static std::string details(const item& film) {
     std::string text = tidy_title(film.title) + " " + film.year + " ";
     for (const std::string& topic : film.topics) text += topic + " ";
@@ -250,13 +266,15 @@ class storyteller {
     };
     for (const item& film : data.items) add(item_word(film));
     for (const item& film : data.items) add(details(film));
-    for (const user& who : data.users)
-      add(age_band(who.attribute("age")) + " " + who.attribute("gender") + " " + who.attribute("occupation"));
+    for (const user& who : data.users) add(profile(who));
     for (const double rating : {1.0, 2.0, 3.0, 4.0, 5.0}) add(engagement_word(rating));
+    for (const auto& history : data.histories)
+      for (const event& e : history)
+        if (e.action != engagement::rating) add(engagement_word(e));
     for (std::size_t unit = 1; unit <= 10000; unit *= 10)
       for (std::size_t digit = 0; digit < 10; ++digit) add(rounded(digit * unit));
-    add(question("age"_a = "", "gender"_a = "", "occupation"_a = "", "long_term"_a = "", "short_term"_a = "",
-                 "count"_a = list_length, "pool"_a = "everything"));
+    add(question("profile"_a = "", "long_term"_a = "", "short_term"_a = "", "count"_a = list_length,
+                 "pool"_a = "everything"));
     add("system user assistant you recommend films liked sees offers");
     return word_level_tokenizer::build(
         words,

@@ -44,6 +44,21 @@ inline ranking_report rank(const ranking_settings& settings, std::span<const mov
   return report;
 }
 
+/// What a feed does without learning from sequences: popularity among the topics of the user's last items.
+inline scorer popular_topics(const dataset& data, std::span<const double> shares) {
+  return [&data, shares](std::span<const movie_prompt> asked) {
+    std::vector<std::vector<double>> all;
+    for (const movie_prompt& prompt : asked) {
+      std::vector<double>& scores = all.emplace_back(shares.begin(), shares.end());
+      for (std::size_t i = 0; i < scores.size(); ++i)
+        for (std::size_t rank = 0; rank < prompt.topics.size(); ++rank)
+          if (std::ranges::find(data.items[i].topics, prompt.topics[rank]) != data.items[i].topics.end())
+            scores[i] += shares[i] * 4.0 / static_cast<double>(1 + rank);
+    }
+    return all;
+  };
+}
+
 /// The columns of the tables: a name and a figure of a report.
 inline const std::vector<std::pair<std::string, double (*)(const ranking_report&)>>& columns() {
   static const std::vector<std::pair<std::string, double (*)(const ranking_report&)>> all{
@@ -73,6 +88,23 @@ inline report_table table_of(const std::string& title, std::span<const model_row
   return table;
 }
 
+/// The layout of the paper's Table 2: a system that does not read sequences, then ours; 20 candidates.
+inline report_table as_table_2(std::span<const model_row> rows) {
+  report_table table =
+      table_of("As Table 2 of the paper, on a simulated feed: among 20 candidates", rows, &model_row::pooled);
+  std::erase_if(table.rows, [](const std::vector<std::string>& row) {
+    return row[0] != "popular topics" && row[0] != "SFT" && row[0] != "SFT + GRPO";
+  });
+  for (std::vector<std::string>& row : table.rows) {
+    row.resize(5);  // Recall@5, NDCG@5, Recall@10, NDCG@10
+    if (row[0] == "popular topics") row[0] = "online";
+    if (row[0] == "SFT + GRPO") row[0] = "RecLLM-R1";
+  }
+  table.header.resize(5);
+  table.header[0] = "Method";
+  return table;
+}
+
 /// The same on the terminal.
 inline void print(const report_table& table) {
   std::printf("\n%s\n", table.title.c_str());
@@ -96,8 +128,9 @@ inline report_card card_of(const dataset& data, const storyteller& story, const 
   for (const std::size_t film : said.items) {
     const bool hit = std::ranges::find(asked.next_items, film) != asked.next_items.end();
     hits += hit ? 1 : 0;
-    films.push_back({message(films.size() + 1, ". ", tidy_title(data.items[film].title), " (",
-                             data.items[film].year, ")", hit ? "  *" : ""),
+    const std::string& year = data.items[film].year;
+    films.push_back({message(films.size() + 1, ". ", tidy_title(data.items[film].title),
+                             year.empty() ? "" : " (" + year + ")", hit ? "  *" : ""),
                      hit});
   }
   return {

@@ -24,6 +24,7 @@ struct run_state {
 /// The settings that a resumed run must share with the interrupted one.
 inline nlohmann::ordered_json settings_of(const run_options& o) {
   return {{"seed", o.seed},
+          {"simulated", o.simulated},
           {"sft_steps", o.sft_steps},
           {"grpo_steps", o.grpo_steps},
           {"group_size", o.group_size},

@@ -49,6 +49,16 @@ TEST_CASE("ratings become words") {
                     "recllm: engagement_word: the rating is not a number");
 }
 
+TEST_CASE("an event in a word: its rating's, or what was done") {
+  CHECK(engagement_word(event{0, 0, 5, 0}) == "loved");
+  const auto did = [](engagement what) { return engagement_word(event{0, 0, 1, 0, what}); };
+  CHECK(did(engagement::view) == "viewed");
+  CHECK(did(engagement::dwell) == "viewed");
+  CHECK(engagement_word(event{0, 0, 30, 0, engagement::dwell}) == "stayed");
+  CHECK(did(engagement::save) == "saved");
+  CHECK(did(engagement::purchase) == "bought");
+}
+
 TEST_CASE("titles are made even") {
   CHECK(tidy_title("Usual Suspects, The") == "The Usual Suspects");
   CHECK(tidy_title("Postino, Il") == "Il Postino");

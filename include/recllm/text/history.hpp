@@ -46,6 +46,16 @@ namespace recllm {
   return rating >= 1.5 ? "disliked" : "hated";
 }
 
+/// What a user did in a word: a rating's by its value, as above; else viewed, stayed (a dwell), clicked,
+/// liked, saved, commented, shared, followed or bought.
+[[nodiscard]] inline std::string engagement_word(const event& e) {
+  constexpr std::array<std::string_view, engagement_names.size()> words{
+      "", "viewed", "stayed", "clicked", "liked", "saved", "commented", "shared", "followed", "bought"};
+  if (e.action == engagement::dwell && e.value < 30) return "viewed";
+  return e.action == engagement::rating ? engagement_word(e.value)
+                                        : std::string(words[static_cast<std::size_t>(e.action)]);
+}
+
 /// A title made even: white space and control characters become single spaces, and an article that a
 /// catalogue put last comes first: "Usual Suspects, The" -> "The Usual Suspects". Articles: A, An, The and
 /// common European ones.
