@@ -84,39 +84,7 @@ int main(int argc, char** argv) try {
   prove_no_leakage(data, split);
   const storyteller story(data);
   const random_stream rng(o.seed);
-
-  std::vector<example<movie_prompt, movie_answer>> lessons;
-  std::vector<movie_prompt> practice, strangers;
-  for (std::size_t user = 0; user < data.users.size(); ++user) {
-    random_stream draw = rng.split(user);
-    const std::span<const event> events(data.histories[user].data(), split.train_end[user]);
-    const auto ask = [&](std::size_t cut, bool with_pool) {
-      const std::span<const event> past = events.first(cut), future = events.subspan(cut);
-      const auto pool = with_pool
-                            ? story.draw_pool(next_strong_items(future, list_length, strong_engagement{}),
-                                              past, draw.split(cut))
-                            : std::vector<std::size_t>{};
-      return story.prompt(user, past, future, pool);
-    };
-    if (events.size() < 10) continue;
-    if (user % 10 == 9) {
-      for (const bool with_pool : {false, true}) strangers.push_back(ask(events.size() * 2 / 3, with_pool));
-      continue;
-    }
-    for (std::size_t i = 0; i < events.size() / 3; ++i) {
-      movie_prompt asked = ask(4 + draw.below(events.size() - 4), draw.uniform() < 0.5);
-      if (!asked.next_items.empty()) lessons.push_back(story.lesson(asked));
-    }
-    for (std::size_t i = 0; i < 4; ++i) {  // late in the history, where the test will ask
-      movie_prompt asked =
-          ask(events.size() - 1 - draw.below(std::min<std::size_t>(20, events.size() - 4)), i % 2 == 0);
-      if (!asked.next_items.empty()) practice.push_back(std::move(asked));
-    }
-  }
-
-  require(!strangers.empty() && !lessons.empty() && !practice.empty(),
-          "movielens: too little data: ", lessons.size(), " lessons, ", practice.size(),
-          " prompts for GRPO, ", strangers.size(), " held-out prompts; expected ten users or more");
+  const auto [lessons, practice, strangers] = story.material(split, rng);
 
   // The policy: Qwen2, from scratch. Its lists can name only what may be recommended.
   const auto allowed = [&](const movie_prompt& asked, std::span<const std::int64_t> so_far) {

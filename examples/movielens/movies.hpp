@@ -75,6 +75,13 @@ struct run_options {
   double diversity = 0.0, novelty = 0.0;
 };
 
+/// What storyteller::material() makes of histories.
+struct training_material {
+  std::vector<example<movie_prompt, movie_answer>> lessons;  ///< for SFT
+  std::vector<movie_prompt> practice;                        ///< for GRPO
+  std::vector<movie_prompt> strangers;                       ///< of users never trained on
+};
+
 /// Tells users' pasts; owns the vocabulary: the words of the templates, attributes and titles, and a word an
 /// item.
 class storyteller {
@@ -142,6 +149,42 @@ class storyteller {
     std::vector<std::size_t> shuffled;
     for (const std::size_t place : rng.permutation(pool.size())) shuffled.push_back(pool[place]);
     return shuffled;
+  }
+
+  /// What is learned from: lessons and practice prompts of the training part of every history, but for one
+  /// user in ten, whose prompts are kept apart.
+  [[nodiscard]] training_material material(const data_split& split, random_stream rng) const {
+    training_material all;
+    for (std::size_t user = 0; user < data_.users.size(); ++user) {
+      random_stream draw = rng.split(user);
+      const std::span<const event> events(data_.histories[user].data(), split.train_end[user]);
+      const auto ask = [&](std::size_t cut, bool with_pool) {
+        const std::span<const event> past = events.first(cut), future = events.subspan(cut);
+        const auto pool = with_pool ? draw_pool(next_strong_items(future, list_length, strong_engagement{}),
+                                                past, draw.split(cut))
+                                    : std::vector<std::size_t>{};
+        return prompt(user, past, future, pool);
+      };
+      if (events.size() < 10) continue;
+      if (user % 10 == 9) {
+        for (const bool with_pool : {false, true})
+          all.strangers.push_back(ask(events.size() * 2 / 3, with_pool));
+        continue;
+      }
+      for (std::size_t i = 0; i < events.size() / 3; ++i) {
+        movie_prompt asked = ask(4 + draw.below(events.size() - 4), draw.uniform() < 0.5);
+        if (!asked.next_items.empty()) all.lessons.push_back(lesson(asked));
+      }
+      for (std::size_t i = 0; i < 4; ++i) {  // late in the history, where the test will ask
+        movie_prompt asked =
+            ask(events.size() - 1 - draw.below(std::min<std::size_t>(20, events.size() - 4)), i % 2 == 0);
+        if (!asked.next_items.empty()) all.practice.push_back(std::move(asked));
+      }
+    }
+    require(!all.strangers.empty() && !all.lessons.empty() && !all.practice.empty(),
+            "movielens: too little data: ", all.lessons.size(), " lessons, ", all.practice.size(),
+            " prompts for GRPO, ", all.strangers.size(), " held-out prompts; expected ten users or more");
+    return all;
   }
 
   /// What SFT learns from: every film of the history is predicted from what precedes it, then the ideal

@@ -30,6 +30,9 @@ TEST_CASE("data: a step that goes back and a NaN begin a new piece") {
   std::ostringstream script;
   detail::gnuplot_data(script, "d", {{0, 1}, {1, 2}, {2, std::nan("")}, {3, 4}, {0, 5}});
   CHECK(script.str() == "$d << EOD\n0 1\n1 2\n\n3 4\n\n0 5\nEOD\n");
+  std::ostringstream front;
+  detail::gnuplot_data(front, "f", {{3, 4}, {0, 5}}, true);
+  CHECK(front.str() == "$f << EOD\n3 4\n0 5\nEOD\n");
 }
 
 TEST_CASE("a program that is not there or fails") {

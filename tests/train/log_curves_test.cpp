@@ -37,6 +37,12 @@ TEST_CASE("curves are read by phase and key; what is no number is a gap, a torn 
   CHECK(std::isnan(curves.at({"", "kl"})[0].y));
   CHECK(curves.at({"sft", "kl"}).empty());
   CHECK(detail::read_curves("/no/such/file", {}).empty());
+
+  const auto front = detail::read_curves(path, {{"grpo", "step", "loss"}, {"grpo", "loss", "kl"}});
+  REQUIRE(front.at({"grpo", "step", "loss"}).size() == 60);
+  CHECK(front.at({"grpo", "step", "loss"})[59].x == -59.0);
+  CHECK(front.at({"grpo", "step", "loss"})[59].y == 59.0);
+  CHECK(front.at({"grpo", "loss", "kl"}).empty());  // no number to draw it over
 }
 
 TEST_CASE("running mean equals the mean of the window around each point") {

@@ -57,11 +57,11 @@ inline std::string gnuplot_head(const std::string& name, const std::string& y_la
 }
 
 inline void gnuplot_data(std::ostream& script, const std::string& name,
-                         const std::vector<log_point>& points) {
+                         const std::vector<log_point>& points, bool joined = false) {
   script << '$' << name << " << EOD\n";
   double before = -std::numeric_limits<double>::infinity();
   for (const log_point& p : points) {
-    if (p.x < before || !std::isfinite(p.y)) script << '\n';  // a new run, or a gap
+    if ((p.x < before && !joined) || !std::isfinite(p.y)) script << '\n';  // a new run, or a gap
     if (std::isfinite(p.y)) script << p.x << ' ' << p.y << '\n';
     before = p.x;
   }

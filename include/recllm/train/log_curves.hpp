@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <compare>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
@@ -21,17 +22,25 @@
 
 namespace recllm::detail {
 
+/// What a curve shows of a log: a field over another one, of the lines with a "phase" (empty: of all).
+struct curve_name {
+  std::string phase;
+  std::string key;
+  std::string x = "step";
+  friend auto operator<=>(const curve_name&, const curve_name&) = default;
+};
+
 /// One value of a log over its step.
 struct log_point {
   double x = 0.0;
   double y = 0.0;  ///< NaN ends a piece of the curve
 };
 
-/// The points of each (phase, key) in the file, in its order; the strings "nan", "inf", "-inf" become NaN.
-inline std::map<std::pair<std::string, std::string>, std::vector<log_point>> read_curves(
-    const std::filesystem::path& path, const std::vector<std::pair<std::string, std::string>>& wanted) {
-  std::map<std::pair<std::string, std::string>, std::vector<log_point>> curves;
-  for (const auto& name : wanted) curves[name];
+/// The points of each curve in the file, in its order; the strings "nan", "inf", "-inf" become NaN.
+inline std::map<curve_name, std::vector<log_point>> read_curves(const std::filesystem::path& path,
+                                                                const std::vector<curve_name>& wanted) {
+  std::map<curve_name, std::vector<log_point>> curves;
+  for (const curve_name& name : wanted) curves[name];
   if (curves.empty()) return curves;
   std::ifstream in(path, std::ios::binary);
   if (!in)
@@ -44,14 +53,12 @@ inline std::map<std::pair<std::string, std::string>, std::vector<log_point>> rea
     if (!object.is_object() && in.eof()) break;  // cut off while it was written
     require(object.is_object(), "recllm: write_report: ", path.string(), ":", line,
             ": expected a JSON object, got \"", text.substr(0, 40), "\"");
-    const auto step = object.find("step");
-    if (step == object.end() || !step->is_number()) continue;
     const auto phase = object.find("phase");
     for (auto& [name, points] : curves) {
-      if (!name.first.empty() && (phase == object.end() || *phase != name.first)) continue;
-      const auto value = object.find(name.second);
-      if (value == object.end()) continue;
-      points.push_back({step->get<double>(), value->is_number() ? value->get<double>() : std::nan("")});
+      if (!name.phase.empty() && (phase == object.end() || *phase != name.phase)) continue;
+      const auto x = object.find(name.x), value = object.find(name.key);
+      if (x == object.end() || !x->is_number() || value == object.end()) continue;
+      points.push_back({x->get<double>(), value->is_number() ? value->get<double>() : std::nan("")});
     }
   }
   return curves;

@@ -25,16 +25,18 @@
 
 namespace recllm {
 
-/// One line of a plot: a field of metrics.jsonl over "step".
+/// One line of a plot: a field of metrics.jsonl over another one, "step" where nothing else is said.
 struct report_curve {
   std::string key = {};    ///< "reward", "rewards/lcs/mean", "kl", ...
   std::string label = {};  ///< in the legend; empty = the key
   std::string phase = {};  ///< only lines with this "phase"; empty = all
+  std::string x = "step";  ///< over another field, the points are joined in the order of the file
 };
 
 /// Learning curves in one pair of axes. A curve without values is named below the plot.
 struct report_plot {
   std::string title = {}, caption = {}, y_label = {};
+  std::string x_label = "step";
   std::vector<report_curve> curves = {};
   std::size_t smooth = 1;  ///< > 1: running mean of so many values, over the raw curve drawn faint
 };
@@ -200,7 +202,7 @@ inline mustache_data page_card(const report_card& card) {
 /// Draws the plots of a report, one gnuplot run each, and remembers the first thing that went wrong.
 class plot_drawer {
  public:
-  using curve_points = std::map<std::pair<std::string, std::string>, std::vector<log_point>>;
+  using curve_points = std::map<curve_name, std::vector<log_point>>;
   plot_drawer(std::string program, curve_points curves)
       : program_(std::move(program)), curves_(std::move(curves)) {}
 
@@ -214,7 +216,7 @@ class plot_drawer {
     const std::size_t window = std::max<std::size_t>(plot.smooth, 1);
     for (std::size_t i = 0; i < plot.curves.size(); ++i) {
       const report_curve& curve = plot.curves[i];
-      const std::vector<log_point>& raw = curves_.at({curve.phase, curve.key});
+      const std::vector<log_point>& raw = curves_.at({curve.phase, curve.key, curve.x});
       const std::string label = curve.label.empty() ? curve.key : curve.label;
       const auto [lowest, highest] = range_of(raw);
       if (lowest > highest) {
@@ -225,17 +227,18 @@ class plot_drawer {
       high = strong.empty() ? highest : std::max(high, highest);
       keys << page_key(i, label);
       const std::string number = std::to_string(i), colour = report_colours[i % report_colours.size()] + 1;
-      gnuplot_data(data, "mean" + number, thinned(running_mean(raw, window)));
+      const bool joined = curve.x != "step";
+      gnuplot_data(data, "mean" + number, thinned(running_mean(raw, window)), joined);
       const char* with =
           raw.size() <= 40 ? " with linespoints pt 7 ps 0.5" : " with lines";  // few: show each value
       strong.emplace_back("$mean" + number + with + " lw 2 lc rgb '#" + colour + "'", label);
       if (window == 1) continue;
-      gnuplot_data(data, "raw" + number, thinned(raw));
+      gnuplot_data(data, "raw" + number, thinned(raw), joined);
       faint.emplace_back("$raw" + number + " with lines lw 1 lc rgb '#C0" + colour + "'",
                          label + ", single steps");
     }
     gnuplot_job job = new_job(plot.title, plot.y_label, false);
-    job.script += "set xlabel 'step' offset 0,0.4 textcolor rgb '#5b6675'\n";
+    job.script += "set xlabel " + gnuplot_text(plot.x_label) + " offset 0,0.4 textcolor rgb '#5b6675'\n";
     const bool from_zero = low >= 0.0 && low <= 0.3 * high && high > 0.0;  // what comes near 0 shows it
     job.script += from_zero ? "set yrange [0:*]\nset offsets 0, 0, graph 0.05, 0\n"
                             : "set offsets 0, 0, graph 0.05, graph 0.05\n";
@@ -346,10 +349,10 @@ class plot_drawer {
 [[nodiscard]] inline std::string write_report(const std::filesystem::path& path, const report_spec& spec) {
   namespace mustache = kainjow::mustache;
   using detail::page_list, detail::page_text, detail::mustache_data;
-  std::vector<std::pair<std::string, std::string>> wanted;
+  std::vector<detail::curve_name> wanted;
   for (const report_section& section : spec.sections)
     for (const report_plot& plot : section.plots)
-      for (const report_curve& curve : plot.curves) wanted.emplace_back(curve.phase, curve.key);
+      for (const report_curve& curve : plot.curves) wanted.push_back({curve.phase, curve.key, curve.x});
   detail::plot_drawer draw(spec.gnuplot, detail::read_curves(spec.metrics, wanted));
 
   mustache_data sections = page_list();
