@@ -14,8 +14,11 @@
 
 #include <recllm/measure/auc.hpp>
 #include <recllm/measure/comparison.hpp>
+#include <recllm/measure/discovery.hpp>
 #include <recllm/measure/diversity.hpp>
 #include <recllm/measure/exposure.hpp>
+#include <recllm/measure/history_distance.hpp>
+#include <recllm/measure/newness.hpp>
 #include <recllm/measure/novelty.hpp>
 #include <recllm/measure/popularity.hpp>
 #include <recllm/measure/ranking.hpp>
@@ -23,8 +26,10 @@
 #include <recllm/measure/ranking_report.hpp>
 #include <recllm/measure/ranking_settings.hpp>
 #include <recllm/measure/serendipity.hpp>
+#include <recllm/measure/soft_match.hpp>
 #include <recllm/measure/statistics.hpp>
 #include <recllm/measure/top_k.hpp>
+#include <recllm/measure/topic_coverage.hpp>
 
 namespace recllm {
 

@@ -63,7 +63,7 @@ TEST_CASE("a comparison is the statistics of the users' differences") {
   std::ostringstream text;
   text << compare(a, a, {.names = {"map@6"}});
   CHECK_THAT(text.str(),
-             Contains("+0.0000  [+0.0000, +0.0000]    1.0000     1.0000  map@6 (over min(k, relevant))\n"));
+             Contains("+0  [       +0,        +0]    1.0000     1.0000  map@6 (over min(k, relevant))\n"));
 }
 
 TEST_CASE("a clear difference is found, none is not") {

@@ -90,7 +90,7 @@ TEST_CASE("figures have the values of the measures") {
 
   std::ostringstream text;
   text << report;
-  CHECK_THAT(text.str(), Contains("    0.7500  recall@2\n    0.5000  precision@2 (over k)\n"));
+  CHECK_THAT(text.str(), Contains("      0.75  recall@2\n       0.5  precision@2 (over k)\n"));
   CHECK_THROWS_WITH(figure(ranking_report({.catalogue = 1}), "recall@5"),
                     "recllm: figure: no 'recall@5'; there are: none, no user was added");
 }

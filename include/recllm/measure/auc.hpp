@@ -33,8 +33,15 @@ class auc_counter {
   /// The score of an item that is not relevant. Throws std::invalid_argument for NaN.
   void add(double other) {
     require(!std::isnan(other), "recllm: auc: a score is not a number");
-    const auto [equal, above] = std::ranges::equal_range(relevant_, other);
-    halves_ += 2.0 * static_cast<double>(relevant_.end() - above) + static_cast<double>(above - equal);
+    if (relevant_.size() <= 32) {  // without branches this is faster than a search
+      std::size_t halves = 0;
+      for (const double score : relevant_)
+        halves += static_cast<std::size_t>(score > other) + static_cast<std::size_t>(score >= other);
+      halves_ += static_cast<double>(halves);
+    } else {
+      const auto [equal, above] = std::ranges::equal_range(relevant_, other);
+      halves_ += 2.0 * static_cast<double>(relevant_.end() - above) + static_cast<double>(above - equal);
+    }
     others_ += 1.0;
   }
 

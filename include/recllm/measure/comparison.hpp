@@ -72,10 +72,10 @@ struct ranking_comparison {
 
 /// One figure a line: both means, the difference with its interval, both p-values, name and choice.
 inline std::ostream& operator<<(std::ostream& out, const ranking_comparison& comparison) {
-  out << "         a          b      a - b  interval                   p  corrected\n";
+  out << "         a          b      a - b  interval                       p  corrected\n";
   for (const ranking_difference& one : comparison.differences) {
     std::array<char, 128> line;
-    std::snprintf(line.data(), line.size(), "%10.4f %10.4f %+10.4f  [%+.4f, %+.4f]  %8.4f  %9.4f  ", one.a,
+    std::snprintf(line.data(), line.size(), "%10.4g %10.4g %+10.4g  [%+9.4g, %+9.4g]  %8.4f  %9.4f  ", one.a,
                   one.b, one.a - one.b, one.range.low, one.range.high, one.p, one.corrected_p);
     out << line.data() << (one.choice.empty() ? one.name : one.name + " (" + one.choice + ")") << '\n';
   }

@@ -140,7 +140,7 @@ struct choices {
 inline std::ostream& operator<<(std::ostream& out, const ranking_report& report) {
   for (const ranking_figure& one : figures(report)) {
     std::array<char, 32> value;
-    std::snprintf(value.data(), value.size(), "%10.4f", one.value);
+    std::snprintf(value.data(), value.size(), "%10.4g", one.value);
     out << value.data() << "  " << one.label() << '\n';
   }
   return out;
