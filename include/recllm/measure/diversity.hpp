@@ -58,7 +58,7 @@ class coverage {
   /// what was seen.
   [[nodiscard]] double share(std::size_t catalogue_size) const {
     require(catalogue_size > 0 && catalogue_size >= distinct(),
-            "recllm: coverage: expected a catalogue of at least ", distinct(),
+            "recllm: coverage: expected a catalogue of at least ", std::max(distinct(), std::size_t{1}),
             " items, the different ones that were added, got ", catalogue_size);
     return static_cast<double>(distinct()) / static_cast<double>(catalogue_size);
   }

@@ -3,8 +3,8 @@
 //   mean:    1 / (n m) sum_i sum_j d(list_i, history_j)
 //   nearest: 1 / n sum_i min_j d(list_i, history_j)
 //
-// Sources: mean, Nguyen et al., "Exploring the Filter Bubble", WWW 2014; nearest, Kaminskas and Bridge,
-// "Diversity, Serendipity, Novelty, and Coverage", TiiS 7 (2016), content-based surprise.
+// Sources: mean, 1 minus the "unserendipity" of Zhang et al., "Auralist", WSDM 2012; nearest, the surprise of
+// Kaminskas and Bridge, "Measuring Surprise in Recommender Systems", REDD workshop at RecSys 2014.
 #pragma once
 
 #include <algorithm>

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include <recllm/core/check.hpp>
-#include <recllm/measure/diversity.hpp>
+#include <recllm/measure/attribute_diversity.hpp>
 #include <recllm/measure/novelty.hpp>
 #include <recllm/measure/popularity.hpp>
 #include <recllm/measure/ranking.hpp>
@@ -105,9 +105,8 @@ inline void gather(ranking_values& at, const ranking_settings& settings, const i
   at.average_precision.push_back(average_precision(all, relevant, at.k, settings.map_over));
   at.reciprocal_rank.push_back(reciprocal_rank(all, relevant, at.k));
   if (!facts.topics.empty())
-    at.diversity.push_back(intra_list_diversity(shown, [&](std::size_t a, std::size_t b) {
-      return jaccard_distance(facts.topics[a], facts.topics[b]);
-    }));
+    at.diversity.push_back(attribute_diversity(
+        shown, [&](std::size_t one) -> const auto& { return facts.topics[one]; }));
   if (!settings.shares.empty()) {
     at.novelty.push_back(mean_self_information(shown, share));
     at.popularity.push_back(mean_popularity(shown, share));
