@@ -27,6 +27,7 @@
 
 #include <recllm/core/atomic_file.hpp>
 #include <recllm/core/check.hpp>
+#include <recllm/text/white_space.hpp>
 
 namespace recllm {
 
@@ -58,21 +59,6 @@ inline bool is_utf8(const std::string& text) {
   } catch (const nlohmann::json::type_error&) {
     return false;
   }
-}
-
-/// The length in bytes of the white space (Unicode's White_Space) that begins at text[at]; 0 for anything
-/// else.
-inline std::size_t white_space_at(std::string_view text, std::size_t at) {
-  const auto c = static_cast<unsigned char>(text[at]);
-  if (c == ' ' || (c >= '\t' && c <= '\r')) return 1;
-  if (c < 0xC2 || c > 0xE3) return 0;
-  const std::string_view rest = text.substr(at, 3);
-  if (rest.starts_with("\u0085") || rest.starts_with("\u00A0")) return 2;
-  if (rest.size() < 3) return 0;
-  const auto last = static_cast<unsigned char>(rest[2]);
-  if (rest.starts_with("\xE2\x80"))
-    return (last >= 0x80 && last <= 0x8A) || last == 0xA8 || last == 0xA9 || last == 0xAF ? 3 : 0;
-  return rest == "\u1680" || rest == "\u205F" || rest == "\u3000" ? 3 : 0;
 }
 
 /// Finds the tokens of a set in text: the leftmost, of these the longest.
