@@ -170,12 +170,33 @@ TEST_CASE("titles are found in a pool, without regard to case") {
   CHECK(items("Heat, Usual Suspects, The (1995), Se7en; 12 angry men | heat") == numbers{0, 1, 4, 3, 0});
   CHECK(items("[\"Heat\", \"Caf\u00e9 Society\"]") == numbers{0, 7});
   CHECK(items("Crouching Tiger, Hidden Dragon, Part; Two, Heat") == numbers{6, 0});
-  const parsed_answer a = parse_answer("Heat, Usual Suspects\n\n3. Fargo", pool);
+  const parsed_answer a = parse_answer("Heat, Suspicion\n\n3. Fargo", pool);
   CHECK(a.items == numbers{0});
-  CHECK(rejected_in(a) == std::vector<std::string>{"Usual Suspects", "3. Fargo"});
+  CHECK(rejected_in(a) == std::vector<std::string>{"Suspicion", "3. Fargo"});
   REQUIRE(a.rejected.size() == 2);
   CHECK(a.rejected[1].line == 3);
   CHECK(a.rejected[1].reason == "not the title of an item in the pool");
+}
+
+TEST_CASE("titles are found as models write them") {
+  const title_pool pool({"Usual Suspects, The (1995)", "Heat (1986)", "Heat (1995)",
+                         "Schindler's List (1993)", "2001: A Space Odyssey (1968)",
+                         "Good, the Bad and the Ugly, The (1966)",
+                         "Star Wars: Episode IV - A New Hope (1977)", "Babe (1995)"});
+  const auto items = [&](std::string_view list) { return parse_answer(list, pool).items; };
+  CHECK(items("The Usual Suspects\n1. **Schindler\u2019s List**\n- 2. \u201c2001: A Space Odyssey\u201d") ==
+        numbers{0, 3, 4});
+  CHECK(items("\u2022 **The Usual Suspects (1995)** - a puzzle\n\u2013 *Babe*: a pig, too") == numbers{0, 7});
+  CHECK(items("1) The Good, the Bad and the Ugly, Heat (1995); Babe 1995") == numbers{5, 2, 7});
+  CHECK(items("Star Wars: Episode IV \u2013 A New Hope \u2013 the first") == numbers{6});
+  CHECK(items("Schindlers Lisst; The Usual Suspect [1995]") == numbers{3, 0});
+  const parsed_answer a = parse_answer("Heat\nHeat (2013)\nHeat (1986)\nHet", pool);
+  CHECK(a.items == numbers{1});
+  REQUIRE(a.rejected.size() == 3);
+  CHECK(a.rejected[0].reason == "may be 'Heat (1986)' or 'Heat (1995)'");
+  CHECK(a.rejected[1].reason == "the pool has this title of another year: 'Heat (1986)'");
+  CHECK(a.rejected[2].reason == "not the title of an item in the pool");
+  CHECK(a.rejected[2].line == 4);
 }
 
 TEST_CASE("a pool of titles: the first of equal ones, blank ones never, none at all") {

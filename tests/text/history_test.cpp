@@ -59,19 +59,6 @@ TEST_CASE("an event in a word: its rating's, or what was done") {
   CHECK(did(engagement::purchase) == "bought");
 }
 
-TEST_CASE("titles are made even") {
-  CHECK(tidy_title("Usual Suspects, The") == "The Usual Suspects");
-  CHECK(tidy_title("Postino, Il") == "Il Postino");
-  CHECK(tidy_title("Avventura, L'") == "L'Avventura");
-  CHECK(tidy_title("  Toy\t\tStory\n") == "Toy Story");
-  CHECK(tidy_title("Cook, Thief, Lover") == "Cook, Thief, Lover");
-  CHECK(tidy_title("Mis\xC3\xA9rables, Les") == "Les Mis\xC3\xA9rables");
-  CHECK(tidy_title(", The") == ", The");
-  CHECK(tidy_title("The") == "The");
-  CHECK(tidy_title("").empty());
-  CHECK(tidy_title(" \n").empty());
-}
-
 TEST_CASE("long-term topics are counted, most watched first, ties by name") {
   const std::vector<event> events{{0, 0, 5, 1}, {0, 1, 3, 2}, {0, 2, 4, 3}, {0, 3, 5, 4}};
   const std::vector<topic_summary> topics = long_term(std::span(events), catalogue);

@@ -6,14 +6,18 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <concepts>
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 #include <vector>
+
+#include <recllm/text/ascii.hpp>
+#include <recllm/text/title_pool.hpp>
 
 namespace recllm {
 
@@ -30,70 +34,6 @@ struct parsed_answer {
   std::vector<std::size_t> items;       ///< in the order of the list; an item named twice is here twice
   std::vector<rejected_part> rejected;  ///< in the order of the list
   bool well_formed = false;  ///< one think block, then one answer block, and nothing else but white space
-};
-
-namespace detail {
-
-constexpr bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool is_punctuation(char c) {
-  return c > ' ' && c < '\x7f' && !is_digit(c) && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z');
-}
-
-constexpr std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
-}
-
-/// Lower case (ASCII) and single spaces.
-inline std::string folded(std::string_view text) {
-  std::string out;
-  for (const char c : trimmed(text)) {
-    if (!is_blank(c))
-      out += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    else if (out.back() != ' ')
-      out += ' ';
-  }
-  return out;
-}
-
-}  // namespace detail
-
-/// Items by their titles: parse_answer() then reads a list of titles instead of ids. Titles are compared
-/// without regard to case (ASCII) and to the width of white space; of several items with one title the first
-/// is found.
-class title_pool {
- public:
-  title_pool() = default;
-
-  /// The item titles[i] is number i.
-  explicit title_pool(const std::vector<std::string>& titles) {
-    for (std::size_t i = 0; i < titles.size(); ++i) add(titles[i], i);
-  }
-
-  /// Adds an item; a title of white space only is never found.
-  void add(std::string_view title, std::size_t item) {
-    separators_ =
-        std::max(separators_, static_cast<std::size_t>(std::count_if(title.begin(), title.end(), separates)));
-    items_.emplace(detail::folded(title), item);
-  }
-
-  /// The item of a title.
-  [[nodiscard]] std::optional<std::size_t> operator()(std::string_view title) const {
-    const auto found = items_.find(detail::folded(title));
-    return found == items_.end() || found->first.empty() ? std::nullopt : std::optional(found->second);
-  }
-
-  /// Whether a list has `c` between two titles; a title may hold it too ("Usual Suspects, The").
-  [[nodiscard]] static constexpr bool separates(char c) { return c == ',' || c == ';' || c == '|'; }
-
-  /// The most such characters that a title of the pool holds.
-  [[nodiscard]] std::size_t separators() const { return separators_; }
-
- private:
-  std::unordered_map<std::string, std::size_t> items_;
-  std::size_t separators_ = 0;
 };
 
 namespace detail {
@@ -127,11 +67,26 @@ inline list_number number_in_front(std::string_view text) {
   return number;
 }
 
+/// `text` without the bullets and the list number in front of it.
+inline std::string_view unlisted(std::string_view text) {
+  constexpr std::array<std::string_view, 8> bullets{"-",      "*",      "+",      "\u2022",
+                                                    "\u2013", "\u2014", "\u00B7", "\u25AA"};
+  for (bool found = true; found;) {
+    found = false;
+    for (const std::string_view bullet : bullets)
+      if (!found && text.starts_with(bullet)) {
+        text = trimmed(text.substr(bullet.size()));
+        found = true;
+      }
+  }
+  return trimmed(text.substr(number_in_front(text).length));
+}
+
 /// The item that `text` names: as it is, without punctuation around it, without a list number in front.
 template <class Pool>
 std::optional<std::size_t> item_named(const Pool& pool, std::string_view text) {
   constexpr std::size_t most = 6;  // punctuation to try without at each end: **"item"**.
-  const std::string_view unnumbered = trimmed(text.substr(number_in_front(text).length));
+  const std::string_view unnumbered = unlisted(text);
   for (std::string_view front : {text, unnumbered}) {
     for (std::size_t cut = 0; cut <= most && !front.empty(); ++cut) {
       std::string_view name = front;
@@ -180,22 +135,55 @@ void parse_ids(std::string_view text, std::size_t line, const Pool& pool, parsed
   }
 }
 
-/// The longest run of parts that is a title wins, so that titles may hold separators.
+/// The item of a title that is not spelt as in the pool; with the words of the model after a dash or a colon,
+/// if need be ("Heat (1995) - a duel").
+inline title_match loosely_named(const title_pool& pool, std::string_view text) {
+  title_match match = pool.nearest(text);
+  const std::string_view name = unlisted(text);
+  if (!match.item && name.size() < text.size()) {
+    title_match unlisted_match = pool.nearest(name);
+    if (unlisted_match.item || unlisted_match.unclear) match = std::move(unlisted_match);
+  }
+  constexpr std::array<std::string_view, 4> ends{" - ", " \u2013 ", " \u2014 ", ": "};
+  for (std::size_t cut = name.size(); !match.item && cut > 0;) {
+    std::size_t last = 0;
+    for (const std::string_view end : ends) {
+      const std::size_t at = name.substr(0, cut).rfind(end);
+      if (at != std::string_view::npos) last = std::max(last, at);
+    }
+    if (title_match before = pool.alike(name.substr(0, last)); last > 0 && before.item)
+      match = std::move(before);
+    cut = last;
+  }
+  return match;
+}
+
+/// The longest run of parts that is a title wins, so that titles may hold separators; those that are spelt as
+/// in the pool before those that are not.
 inline void parse_titles(std::string_view text, std::size_t line, const title_pool& pool,
                          parsed_answer& answer) {
   const std::vector<std::string_view> parts = parts_of(text, title_pool::separates);
+  const auto run_at = [&](std::size_t i, std::size_t length) {
+    const std::string_view last = parts[i + length - 1];
+    return std::string_view(parts[i].data(),
+                            static_cast<std::size_t>(last.data() + last.size() - parts[i].data()));
+  };
   for (std::size_t i = 0; i < parts.size();) {
+    const std::size_t longest = std::min(parts.size() - i, pool.separators() + 1);
     std::optional<std::size_t> item;
-    std::size_t run = std::min(parts.size() - i, pool.separators() + 1);
-    for (; run > 0; --run) {
-      const std::string_view last = parts[i + run - 1];
-      const auto length = static_cast<std::size_t>(last.data() + last.size() - parts[i].data());
-      if ((item = item_named(pool, {parts[i].data(), length}))) break;
+    std::size_t run = longest;
+    for (; run > 0; --run)
+      if ((item = item_named(pool, run_at(i, run)))) break;
+    title_match loose;
+    if (!item) {
+      for (run = longest; run > 0; --run)
+        if ((loose = loosely_named(pool, run_at(i, run))).item) break;
+      item = loose.item;
     }
     if (item)
       answer.items.push_back(*item);
     else
-      answer.rejected.push_back({line, std::string(parts[i]), "not the title of an item in the pool"});
+      answer.rejected.push_back({line, std::string(parts[i]), std::move(loose.reason)});
     i += std::max<std::size_t>(run, 1);
   }
 }
@@ -235,10 +223,12 @@ inline answer_parts split_answer(std::string_view text) {
 ///
 /// Ids stand apart by white space, commas, brackets or quotes; titles by line ends, commas, semicolons or
 /// bars. List numbers ("1." "1)" "(1)" "1:") and bullets are skipped, punctuation around a name is forgiven;
-/// everything else that is not in the pool is rejected with its reason. The list is the last answer block, to
-/// the end of the text where the block is not closed; where there is no answer block, all that comes after
-/// the reasoning. Text without tags is one list. Reasoning is what the first think block holds; a missing
-/// <think> counts as one at the start of the text (some chat templates put it into the prompt), a missing
+/// a title may be misspelt as far as title_pool::nearest() allows, and be followed by " - " or ": " and
+/// remarks. Everything else that is not in the pool is rejected with its reason. The list is the last answer
+/// block, to the end of the text where the block is not closed; where there is no answer block, all that
+/// comes after the reasoning. Text without tags is one list. Reasoning is what the first think block holds; a
+/// missing <think> counts as one at the start of the text (some chat templates put it into the prompt), a
+/// missing
 /// </think> as one before the answer or at the end.
 template <class Pool>
 [[nodiscard]] parsed_answer parse_answer(std::string_view text, const Pool& pool) {

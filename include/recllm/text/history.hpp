@@ -19,6 +19,7 @@
 
 #include <recllm/core/check.hpp>
 #include <recllm/data/interactions.hpp>
+#include <recllm/text/title.hpp>
 
 namespace recllm {
 
@@ -46,34 +47,14 @@ namespace recllm {
   return rating >= 1.5 ? "disliked" : "hated";
 }
 
-/// What a user did in a word: a rating's by its value, as above; else viewed, stayed (a dwell), clicked,
-/// liked, saved, commented, shared, followed or bought.
+/// What a user did in a word: a rating's by its value, as above; else viewed, clicked, liked, saved,
+/// commented, shared, followed or bought; a dwell is "stayed" from 30 seconds on, else "viewed".
 [[nodiscard]] inline std::string engagement_word(const event& e) {
   constexpr std::array<std::string_view, engagement_names.size()> words{
       "", "viewed", "stayed", "clicked", "liked", "saved", "commented", "shared", "followed", "bought"};
   if (e.action == engagement::dwell && e.value < 30) return "viewed";
   return e.action == engagement::rating ? engagement_word(e.value)
                                         : std::string(words[static_cast<std::size_t>(e.action)]);
-}
-
-/// A title made even: white space and control characters become single spaces, and an article that a
-/// catalogue put last comes first: "Usual Suspects, The" -> "The Usual Suspects". Articles: A, An, The and
-/// common European ones.
-[[nodiscard]] inline std::string tidy_title(std::string_view title) {
-  std::string words;
-  for (const char c : title) {
-    const bool blank = static_cast<unsigned char>(c) <= ' ' || c == '\x7f';
-    if (!blank) words += c;
-    if (blank && !words.empty() && words.back() != ' ') words += ' ';
-  }
-  if (words.ends_with(' ')) words.pop_back();
-  constexpr std::array<std::string_view, 14> articles{"The", "A",   "An",  "La",  "Le", "Les", "L'",
-                                                      "Il",  "Der", "Die", "Das", "El", "Los", "Las"};
-  const std::size_t comma = words.rfind(", ");
-  if (comma == std::string::npos || comma == 0) return words;
-  const std::string article = words.substr(comma + 2);
-  if (std::find(articles.begin(), articles.end(), article) == articles.end()) return words;
-  return article + (article == "L'" ? "" : " ") + words.substr(0, comma);
 }
 
 /// How often a user met a topic, and how often with strong engagement.
