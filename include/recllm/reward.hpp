@@ -10,6 +10,7 @@
 
 #include <recllm/reward/business.hpp>
 #include <recllm/reward/discovery.hpp>
+#include <recllm/reward/diversity.hpp>
 #include <recllm/reward/format.hpp>
 #include <recllm/reward/length.hpp>
 #include <recllm/reward/lists.hpp>

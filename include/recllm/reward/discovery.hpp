@@ -7,12 +7,24 @@
 
 #include <recllm/measure/alpha_ndcg.hpp>
 #include <recllm/measure/discovery.hpp>
+#include <recllm/measure/newness.hpp>
 #include <recllm/measure/novelty.hpp>
 #include <recllm/measure/serendipity.hpp>
 #include <recllm/reward/expression.hpp>
 #include <recllm/reward/list_of.hpp>
 
 namespace recllm::reward {
+
+/// "novelty": the mean self-information of the items, -log2 of their share of all interactions, bits; 0 for
+/// an empty list. `share(item)` is in [0, 1]; shares below `floor`, that of unseen items (0) among them,
+/// count as `floor`, so the value is in [0, -log2(floor)]: by default at most 19.9.
+template <class Share>
+[[nodiscard]] constexpr auto novelty(Share share, double floor = measure::least_share) {
+  return term("novelty", [=](const auto& completion) -> double {
+    return measure::mean_self_information(
+        items_of(completion), [&](const auto& item) { return number_of(share, item); }, floor);
+  });
+}
 
 /// "alpha_ndcg": see measure::alpha_ndcg_at. 0 where either list is empty.
 template <class Target, class Topics>
@@ -69,6 +81,24 @@ template <class Share>
     return measure::expected_free_discovery(
         items_of(completion), [&](const auto& item) { return number_of(share, item); },
         measure::all_relevant{}, measure::log2_discount{}, floor);
+  });
+}
+
+/// "new_items": the share of places whose item is new to the catalogue, in [0, 1]; 0 for an empty list.
+/// `first_seen(item)` is a time in the unit of `now` and `within`. See measure::new_items_share.
+template <class FirstSeen>
+[[nodiscard]] constexpr auto new_items(FirstSeen first_seen, measure::newness_options options) {
+  return term("new_items", [=](const auto& completion) -> double {
+    return measure::new_items_share(items_of(completion), first_seen, options);
+  });
+}
+
+/// "emerging": the share of places whose item is growing fast, in [0, 1]; 0 for an empty list. `growth` is
+/// borrowed. See measure::emerging_share.
+template <class Item>
+[[nodiscard]] auto emerging(const measure::item_growth<Item>& growth) {
+  return term("emerging", [&growth](const auto& completion) -> double {
+    return measure::emerging_share(items_of(completion), growth);
   });
 }
 

@@ -1,22 +1,20 @@
-// Rewards of recommended lists: accuracy, diversity, novelty. Penalties are in penalties.hpp.
+// Rewards of recommended lists: accuracy, against the items that the user went on to.
 //
 // Every term reads the predicted list by items_of(completion) and the rest by projections of the prompt,
-// called once per completion; return a reference or a span where the list is long. All but novelty(),
-// topic_entropy() and kendall_tau() are in [0, 1]; what an empty list is worth stands at each.
+// called once per completion; return a reference or a span where the list is long. All but
+// kendall_tau() are in [0, 1]; what an empty list is worth stands at each.
 #pragma once
 
 #include <cstddef>
 #include <ranges>
 
-#include <recllm/measure/attribute_diversity.hpp>
-#include <recllm/measure/diversity.hpp>
 #include <recllm/measure/lcs.hpp>
 #include <recllm/measure/list.hpp>
-#include <recllm/measure/novelty.hpp>
 #include <recllm/measure/rank_correlation.hpp>
 #include <recllm/measure/rank_overlap.hpp>
 #include <recllm/measure/ranking.hpp>
 #include <recllm/measure/rouge.hpp>
+#include <recllm/measure/soft_match.hpp>
 #include <recllm/reward/expression.hpp>
 #include <recllm/reward/list_of.hpp>
 
@@ -106,45 +104,22 @@ template <class Target>
   });
 }
 
-/// "diversity": the share of places with an item that no earlier place has, distinct / length; 0 for an empty
-/// list.
-[[nodiscard]] constexpr auto diversity() {
-  return term("diversity", [](const auto& completion) -> double {
-    const auto& list = items_of(completion);
-    const auto length = static_cast<double>(std::ranges::size(list));
-    return length > 0.0 ? static_cast<double>(measure::count_distinct(list)) / length : 0.0;
+/// "soft_recall", "soft_ndcg" of the first k places: an item like a target item counts in part, each target
+/// item once. `similarity(item, target item)` is in [0, 1]: measure::attribute_similarity(attributes),
+/// measure::embedding_similarity(embedding) or your own. See measure::soft_recall_at. 0 where either list is
+/// empty.
+template <class Target, class Similarity>
+[[nodiscard]] constexpr auto soft_recall(Target target, Similarity similarity,
+                                         std::size_t k = measure::whole_list) {
+  return term("soft_recall", [=](const auto& prompt, const auto& completion) -> double {
+    return measure::soft_recall_at(items_of(completion), list_of(target, prompt), k, similarity);
   });
 }
-
-/// "diversity": the mean Jaccard distance between the attributes of all pairs of places; `attributes(item)`
-/// is a set of them, or one. 0 for fewer than two items.
-template <class Attributes>
-[[nodiscard]] constexpr auto diversity(Attributes attributes) {
-  return term("diversity", [=](const auto& completion) -> double {
-    return measure::attribute_diversity(
-        items_of(completion), [&](const auto& item) -> decltype(auto) { return list_of(attributes, item); });
-  });
-}
-
-/// "topic_entropy": the entropy of the list's topics, by default in nats, from 0 to ln of their number;
-/// `topics(item)` is a set of them, or one. See measure::topic_entropy. 0 for fewer than two topics.
-template <class Topics>
-[[nodiscard]] constexpr auto topic_entropy(Topics topics, measure::entropy_options options = {}) {
-  return term("topic_entropy", [=](const auto& completion) -> double {
-    return measure::topic_entropy(
-        items_of(completion), [&](const auto& item) -> decltype(auto) { return list_of(topics, item); },
-        options);
-  });
-}
-
-/// "novelty": the mean self-information of the items, -log2 of their share of all interactions, bits; 0 for
-/// an empty list. `share(item)` is in [0, 1]; shares below `floor`, that of unseen items (0) among them,
-/// count as `floor`, so the value is in [0, -log2(floor)]: by default at most 19.9.
-template <class Share>
-[[nodiscard]] constexpr auto novelty(Share share, double floor = measure::least_share) {
-  return term("novelty", [=](const auto& completion) -> double {
-    return measure::mean_self_information(
-        items_of(completion), [&](const auto& item) { return number_of(share, item); }, floor);
+template <class Target, class Similarity>
+[[nodiscard]] constexpr auto soft_ndcg(Target target, Similarity similarity,
+                                       std::size_t k = measure::whole_list) {
+  return term("soft_ndcg", [=](const auto& prompt, const auto& completion) -> double {
+    return measure::soft_ndcg_at(items_of(completion), list_of(target, prompt), k, similarity);
   });
 }
 
