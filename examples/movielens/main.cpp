@@ -76,7 +76,7 @@ int main(int argc, char** argv) try {
   // nothing from there on is trained on. One user in ten is never trained on: there rewards are compared.
   if (o.simulated) {
     o.data = o.output / "feed";
-    write_recbole(simulate_feed({.users = 800, .posts = 400, .seed = o.seed}), o.data, feed_columns);
+    write_recbole(simulate_feed(feed_size(o.seed)), o.data, feed_columns);
   }
   const dataset data = keep_users_with(
       o.simulated ? deduplicate(read_recbole(o.data, feed_columns)) : read_recbole(o.data), 5);

@@ -63,6 +63,9 @@ inline const recbole_settings feed_columns{.name = "feed",
                                            .item_attributes = {"likes", "comments", "shares"},
                                            .attributes = {"age", "gender", "city_tier"}};
 
+/// The size of the simulated feed: few posts, so that each is met often enough to be learned.
+inline feed_settings feed_size(std::uint64_t seed) { return {.users = 800, .posts = 400, .seed = seed}; }
+
 /// What the command line says.
 struct run_options {
   std::filesystem::path data, output = "results/movielens";

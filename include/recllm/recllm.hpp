@@ -19,6 +19,7 @@
 #include <recllm/ppo.hpp>
 #include <recllm/prompt.hpp>
 #include <recllm/reinforce.hpp>
+#include <recllm/rerank.hpp>
 #include <recllm/reward.hpp>
 #include <recllm/sapo.hpp>
 #include <recllm/sft.hpp>
