@@ -84,6 +84,7 @@ int main(int argc, char** argv) try {
        .sampling = {.max_new_tokens = 32, .end_tokens = {story.token("<|im_end|>")}},
        .optimizer = {.beta2 = 0.98, .weight_decay = 0.05},
        .dropout = 0.1});
+  std::filesystem::create_directories(o.output);
   jsonl_log log(o.output / "metrics.jsonl");
   if (!sft_folder.empty()) {
     sft_model.load(sft_folder);
