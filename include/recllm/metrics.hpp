@@ -33,6 +33,7 @@
 
 namespace recllm {
 
+// NOLINTBEGIN(misc-unused-using-decls)
 using measure::compare;
 using measure::comparison_options;
 using measure::excluding;
@@ -49,5 +50,6 @@ using measure::ranking_settings;
 using measure::ranking_values;
 using measure::top_k;
 using measure::top_k_of;
+// NOLINTEND(misc-unused-using-decls)
 
 }  // namespace recllm

@@ -39,7 +39,7 @@ class auc_counter {
         halves += static_cast<std::size_t>(score > other) + static_cast<std::size_t>(score >= other);
       halves_ += static_cast<double>(halves);
     } else {
-      const auto [equal, above] = std::ranges::equal_range(relevant_, other);
+      const auto [equal, above] = std::equal_range(relevant_.begin(), relevant_.end(), other);
       halves_ += 2.0 * static_cast<double>(relevant_.end() - above) + static_cast<double>(above - equal);
     }
     others_ += 1.0;

@@ -43,11 +43,11 @@ template <List L, class FirstSeen>
 
 /// Settings of item_growth.
 struct growth_options {
-  std::int64_t now = 0;             ///< events after it do not count
-  std::int64_t window = 7 * 86400;  ///< > 0; a week where times are seconds
-  double smoothing = 1.0;           ///< s, > 0 where an item may have no events
-  double least_growth = 2.0;        ///< of an emerging item
-  std::size_t least_recent = 5;     ///< interactions in the last window of an emerging item
+  std::int64_t now = 0;          ///< events after it do not count
+  std::int64_t window = 604800;  ///< > 0; a week where times are seconds
+  double smoothing = 1.0;        ///< s, > 0 where an item may have no events
+  double least_growth = 2.0;     ///< of an emerging item
+  std::size_t least_recent = 5;  ///< interactions in the last window of an emerging item
 };
 
 /// Counts each item's interactions in the last two windows. Needs std::hash<Item>.
