@@ -65,6 +65,8 @@ TEST_CASE("figures say how they were measured") {
             "tail_share@5 (the last 10 % of interactions, of all 2 items)"));
   CHECK(has(labels({.catalogue = 2, .shares = {0.5, 0.5}, .tail = {tail_rule::at_most, 0.1}}),
             "tail_share@5 (at most 0.1 share of interactions, of all 2 items)"));
+  CHECK(has(labels({.catalogue = 4, .cutoffs = {whole_list}}), "precision (over the list)"));
+  CHECK(has(labels({.catalogue = 4, .cutoffs = {whole_list}}), "mrr"));
   CHECK(has(labels({.catalogue = 2, .auc = true}), "auc (mean over users)"));
   CHECK(has(labels({.catalogue = 2, .auc = true}), "gauc (weighted by relevant items)"));
 }

@@ -248,6 +248,16 @@ TEST_CASE("chunks of users give what single users give") {
           return rows;
         },
         ask);
+    decltype(scores) wide = decltype(scores)::Zero(users, n + 3);
+    wide.middleCols(2, n) = scores;
+    ranking_report blocks(settings);
+    blocks.rank_all(
+        numbers,
+        [&](std::span<const std::size_t> some) {
+          return wide.block(static_cast<Eigen::Index>(some[0]), 2, static_cast<Eigen::Index>(some.size()), n);
+        },
+        ask);
+    CHECK(blocks.at(5).ndcg == alone.at(5).ndcg);
     CHECK(largest == std::min(chunk, users));
     CHECK(together.at(5).ndcg == alone.at(5).ndcg);
     CHECK(lists.at(5).ndcg == alone.at(5).ndcg);

@@ -93,9 +93,11 @@ struct choices {
     const ranking_values& at = report.at(k);
     const std::vector<double> exposure = report.exposure_at(k);
     const detail::choices choice{by, exposure.size()};
-    const auto name = [&](std::string_view measure) { return message(measure, '@', k); };
+    const auto name = [&](std::string_view measure) {
+      return k == whole_list ? message(measure) : message(measure, '@', k);
+    };
     users(name("recall"), "", at.recall);
-    users(name("precision"), "over k", at.precision);
+    users(name("precision"), k == whole_list ? "over the list" : "over k", at.precision);
     users(name("hit_rate"), "", at.hit_rate);
     users(name("ndcg"), choice.ideal(), at.ndcg);
     users(name("map"), choice.map_over(), at.average_precision);

@@ -23,13 +23,13 @@ namespace recllm::measure {
 
 namespace detail {
 
-/// Row `i` of a row-major matrix, or of a range of vectors.
+/// Row `i` of a row-major matrix of Eigen's or a block of one, or of a range of vectors.
 template <class Rows>
 auto row(const Rows& rows, std::size_t i) {
   if constexpr (requires { Rows::IsRowMajor; }) {
     static_assert(Rows::IsRowMajor, "recllm: rank_all: scores as a matrix are row-major, a row a user");
-    const auto width = static_cast<std::size_t>(rows.cols());
-    return std::span(rows.data() + i * width, width);
+    return std::span(rows.data() + i * static_cast<std::size_t>(rows.outerStride()),
+                     static_cast<std::size_t>(rows.cols()));
   } else {
     return std::span(std::ranges::begin(rows)[static_cast<std::ptrdiff_t>(i)]);
   }

@@ -52,7 +52,7 @@ struct ranking_question {
 /// What a ranking_report measures.
 struct ranking_settings {
   std::size_t catalogue = 0;                ///< number of items, > 0
-  std::vector<std::size_t> cutoffs{5, 10};  ///< the K of Recall@K, ..., each > 0
+  std::vector<std::size_t> cutoffs{5, 10};  ///< the K of Recall@K, ..., each > 0; or whole_list
   std::vector<std::vector<std::string>>
       topics{};                  ///< of each item (topics_of); empty: diversity is not measured
   std::vector<double> shares{};  ///< of the training data, 0 to 1, an item (popularity::scores); empty:
