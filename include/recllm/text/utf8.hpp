@@ -42,4 +42,21 @@ inline std::u32string code_points(std::string_view text) {
   return all;
 }
 
+/// `c` is a code point, no surrogate.
+inline void append_utf8(std::string& out, char32_t c) {
+  const auto more = [&](unsigned shift) { out += static_cast<char>(0x80U | ((c >> shift) & 0x3FU)); };
+  if (c < 0x80) {
+    out += static_cast<char>(c);
+  } else if (c < 0x800) {
+    out += static_cast<char>(0xC0U | (c >> 6U));
+    more(0);
+  } else if (c < 0x10000) {
+    out += static_cast<char>(0xE0U | (c >> 12U));
+    more(6), more(0);
+  } else {
+    out += static_cast<char>(0xF0U | (c >> 18U));
+    more(12), more(6), more(0);
+  }
+}
+
 }  // namespace recllm::detail
