@@ -22,12 +22,13 @@ const std::vector<event> events{{0, 0, 1, 10, engagement::view},
 
 TEST_CASE("every kind of engagement has a verb") {
   const told_by_engagement verb;
-  const std::vector<std::string> verbs{"hated", "viewed",       "dwelt on", "clicked",  "liked",
-                                       "saved", "commented on", "shared",   "followed", "bought"};
+  const std::vector<std::string> verbs{"hated", "viewed",       "viewed", "clicked",  "liked",
+                                       "saved", "commented on", "shared", "followed", "bought"};
   for (std::size_t i = 0; i < engagement_names.size(); ++i)
     CHECK(verb({0, 0, 1, 0, engagement_names[i].first}) == verbs[i]);
   CHECK(verb({0, 0, 3, 0, engagement::rating}) == "found fine");
   CHECK(verb({0, 0, 5, 0, engagement::rating}) == "loved");
+  CHECK(verb({0, 0, 30, 0, engagement::dwell}) == "stayed with");
 }
 
 TEST_CASE("a profile is told by its attributes") {
@@ -43,7 +44,7 @@ TEST_CASE("the short-term list is told in order") {
         "The user last liked 'Babe', found fine 'Heat' and liked 'Babe'.");
   CHECK(short_term_text(std::span(events), catalogue, 1) == "The user last liked 'Babe'.");
   CHECK(short_term_text(std::span(events), catalogue, 9)
-            .starts_with("The user last viewed 'Heat', dwelt on 'Babe', "));
+            .starts_with("The user last viewed 'Heat', stayed with 'Babe', "));
   CHECK(short_term_text(std::span(events), catalogue, 1, [](const event&) { return std::string("met"); }) ==
         "The user last met 'Babe'.");
   CHECK(short_term_text({}, catalogue, 3).empty());
@@ -56,11 +57,11 @@ TEST_CASE("the short-term list is told in order") {
 TEST_CASE("the long-term summary counts what was done by topic") {
   const std::vector<activity> told = activities(std::span(events), catalogue, told_by_engagement{});
   CHECK(long_term_text(told) ==
-        "All in all, the user liked 'Comedy' twice, dwelt on it once; found fine 'Crime' once, viewed it "
+        "All in all, the user liked 'Comedy' twice, stayed with it once; found fine 'Crime' once, viewed it "
         "once; found "
         "fine 'Drama' once, viewed it once.");
   CHECK(long_term_text(told, 1, count_wording::digits) ==
-        "All in all, the user liked 'Comedy' 2 times, dwelt on it 1 time.");
+        "All in all, the user liked 'Comedy' 2 times, stayed with it 1 time.");
   CHECK(long_term_text({}).empty());
   CHECK(long_term_text(told, 0).empty());
 }

@@ -18,35 +18,13 @@
 
 namespace recllm {
 
-/// The verb of an event, for activities(): a rating is loved, liked, fine (told as "found fine"), disliked or
-/// hated; everything else is what was done: viewed, dwelt on, clicked, liked, saved, commented on, shared,
-/// followed, bought.
+/// The verb of an event, for activities() and short_term_text(): engagement_word(), with what it lacks before
+/// a title: found fine, stayed with, commented on.
 struct told_by_engagement {
   [[nodiscard]] std::string operator()(const event& e) const {
-    switch (e.action) {
-      case engagement::rating: {
-        const std::string word = engagement_word(e.value);
-        return word == "fine" ? "found fine" : word;
-      }
-      case engagement::view:
-        return "viewed";
-      case engagement::dwell:
-        return "dwelt on";
-      case engagement::click:
-        return "clicked";
-      case engagement::like:
-        return "liked";
-      case engagement::save:
-        return "saved";
-      case engagement::comment:
-        return "commented on";
-      case engagement::share:
-        return "shared";
-      case engagement::follow:
-        return "followed";
-      default:
-        return "bought";
-    }
+    const std::string word = engagement_word(e);
+    if (word == "fine") return "found fine";
+    return word + (word == "stayed" ? " with" : word == "commented" ? " on" : "");
   }
 };
 
