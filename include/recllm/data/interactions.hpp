@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <recllm/core/check.hpp>
+#include <recllm/data/sort_by_time.hpp>
 
 namespace recllm {
 
@@ -97,7 +98,7 @@ struct dataset {
 [[nodiscard]] inline dataset assemble(std::vector<user> users, std::vector<item> items,
                                       std::span<const event> events) {
   dataset data{std::move(users), std::move(items), {}};
-  data.histories.resize(data.users.size());
+  std::vector<std::size_t> counts(data.users.size(), 0);
   for (std::size_t i = 0; i < events.size(); ++i) {
     const event& e = events[i];
     require(e.user < data.users.size() && e.item < data.items.size(), "recllm: assemble: event ", i,
@@ -105,11 +106,13 @@ struct dataset {
             data.items.size(), " items, numbered from 0");
     require(std::isfinite(e.value), "recllm: assemble: event ", i, " of user '", data.users[e.user].id,
             "' has the value ", e.value, "; expected a finite number");
-    data.histories[e.user].push_back(e);
+    ++counts[e.user];
   }
-  for (std::vector<event>& history : data.histories)
-    std::stable_sort(history.begin(), history.end(),
-                     [](const event& a, const event& b) { return a.time < b.time; });
+  data.histories.resize(data.users.size());
+  for (std::size_t u = 0; u < counts.size(); ++u) data.histories[u].reserve(counts[u]);
+  for (const event& e : events) data.histories[e.user].push_back(e);
+  detail::time_sorter<event> sort;
+  for (std::vector<event>& history : data.histories) sort(history);
   return data;
 }
 

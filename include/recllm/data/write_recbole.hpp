@@ -14,7 +14,7 @@
 #include <recllm/core/atomic_file.hpp>
 #include <recllm/core/check.hpp>
 #include <recllm/data/interactions.hpp>
-#include <recllm/data/readers.hpp>
+#include <recllm/data/read_recbole.hpp>
 
 namespace recllm {
 

@@ -59,4 +59,25 @@ inline void append_utf8(std::string& out, char32_t c) {
   }
 }
 
+/// Whether all of the text is well-formed UTF-8.
+inline bool is_utf8(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    if (static_cast<unsigned char>(text[at]) < 0x80) {
+      ++at;
+      continue;
+    }
+    const code_point one = code_point_at(text, at);
+    if (one.length == 1) return false;
+    at += one.length;
+  }
+  return true;
+}
+
+/// Text of ISO 8859-1, whose bytes are the code points U+0000 to U+00FF, as UTF-8.
+inline std::string utf8_of_latin_1(std::string_view text) {
+  std::string out;
+  for (const char c : text) append_utf8(out, static_cast<unsigned char>(c));
+  return out;
+}
+
 }  // namespace recllm::detail

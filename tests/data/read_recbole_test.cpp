@@ -1,4 +1,4 @@
-#include <recllm/data/readers.hpp>
+#include <recllm/data/read_recbole.hpp>
 
 #include <filesystem>
 #include <fstream>
@@ -134,14 +134,19 @@ TEST_CASE("a bad row is named by file, line, column and value") {
   refused("3\t20\t\t1\n", ":2: column 'rating' holds ''; expected a finite number");
   refused("3\t20\tnan\t1\n", ":2: column 'rating' holds 'nan'; expected a finite number");
   refused("3\t20\t4 \t1\n", ":2: column 'rating' holds '4 '; expected a finite number");
-  refused("3\t20\t4\tlate\n", ":2: column 'timestamp' holds 'late'; expected a finite number");
-  refused("3\t20\t4\tinf\n", ":2: column 'timestamp' holds 'inf'; expected a finite number");
-  refused("3\t20\t4\t1e30\n", ":2: column 'timestamp' holds '1e30'; expected seconds that fit 64 bits");
+  refused("3\t20\t4\tlate\n",
+          ":2: column 'timestamp' holds 'late'; expected seconds since the epoch that fit 64 bits");
+  refused("3\t20\t4\tinf\n",
+          ":2: column 'timestamp' holds 'inf'; expected seconds since the epoch that fit 64 bits");
+  refused("3\t20\t4\t1e30\n",
+          ":2: column 'timestamp' holds '1e30'; expected seconds since the epoch that fit 64 bits");
   refused("3\t20\t4\n", ":2: expected 4 fields parted by tabs, as in the header, found 3");
   refused("\r\n3\t20\t4\t1\t\n", ":3: expected 4 fields parted by tabs, as in the header, found 5");
   refused("9\t20\t4\t1\n", ":2: user '9' has no row in the .user file; add it there or leave this row out");
   refused("3\t21\t4\t1\n", ":2: item '21' has no row in the .item file; add it there or leave this row out");
-  refused("", ":1: there is a header but no interaction after it");
+  refused("", ":1: there is no interaction; expected at least one row");
+  refused("3\t\xE9\t4\t1\n",
+          ":2: item '\xE9' has no row in the .item file; add it there or leave this row out");
 }
 
 TEST_CASE("an id that is there twice is refused") {
@@ -154,4 +159,13 @@ TEST_CASE("an id that is there twice is refused") {
   tiny.write("tiny.user",
              "user_id:token\tage:token\tgender:token\toccupation:token\n3\t1\tM\tx\n3\t2\tF\ty\n");
   CHECK_THROWS_WITH(read_recbole(tiny.path), Contains("tiny.user:3: user id '3' is there twice"));
+}
+
+TEST_CASE("text that is not UTF-8 is refused") {
+  const folder tiny;
+  tiny.write(
+      "tiny.item",
+      "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n10\tCaf\xE9\t1\tX\n");
+  CHECK_THROWS_WITH(read_recbole(tiny.path),
+                    Contains("tiny.item:2: column 'movie_title' holds 'Caf\xE9', which is not UTF-8"));
 }
