@@ -70,7 +70,9 @@ TEST_CASE("relevance alone, diversity alone, ties and ends by hand") {
 TEST_CASE("settings and scores out of range") {
   const auto none = [](std::size_t, std::size_t) { return 0.0; };
   CHECK_THROWS_WITH(maximal_marginal_relevance(std::vector<double>{1}, none, {.lambda = 1.5}),
-                    "recllm: maximal_marginal_relevance: expected lambda in [0, 1], got 1.5");
+                    "recllm: maximal marginal relevance: expected lambda in [0, 1], got 1.5");
   CHECK_THROWS_WITH(maximal_marginal_relevance(std::vector<double>{1, std::nan("")}, none),
                     Contains("the relevance of candidate 1 is nan"));
+  CHECK_THROWS_WITH(next_marginally_relevant({}, {}, 0.5), Contains("at least one, got 0 and 0"));
+  CHECK_THROWS_WITH(next_marginally_relevant(std::vector<double>{1}, {}, 0.5), Contains("got 0 and 1"));
 }

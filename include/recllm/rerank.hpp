@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstddef>
 #include <functional>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -24,38 +25,52 @@ struct mmr_options {
   std::size_t length = 10;  ///< of the list, or all candidates if they are fewer
 };
 
-/// The picked places of the candidates, best first. `relevance`: one finite number a candidate, here brought
-/// to [0, 1] over the candidates (all equal: 1), so that lambda means the same for logits and for
-/// probabilities. `similarity(i, j)`: of two candidates' places, in [0, 1]. Of equal gains the earlier
-/// candidate's is picked. O(candidates * length) similarities. Throws std::invalid_argument for a lambda out
-/// of range and a relevance that is not finite.
+/// One pick: the place i of the largest lambda * relevance(i) - (1 - lambda) * nearest[i], of equal ones the
+/// first. `nearest[i]`: the largest similarity of candidate i to what was picked before, 0 where nothing was,
+/// infinite for one that was picked itself.
+/// `relevance` is brought to [0, 1] over the candidates (all equal: 1), so that lambda means the same for
+/// logits and for probabilities. For lists whose relevance changes from pick to pick; the whole list at once
+/// is below. Throws std::invalid_argument for no candidate, unequal lengths, a lambda outside [0, 1] and a
+/// relevance that is not finite.
+[[nodiscard]] inline std::size_t next_marginally_relevant(std::span<const double> relevance,
+                                                          std::span<const double> nearest, double lambda) {
+  require(!relevance.empty() && relevance.size() == nearest.size(),
+          "recllm: next_marginally_relevant: expected as many similarities as candidates, at least one, got ",
+          nearest.size(), " and ", relevance.size());
+  require(lambda >= 0.0 && lambda <= 1.0,
+          "recllm: maximal marginal relevance: expected lambda in [0, 1], got ", lambda);
+  double low = relevance[0], high = relevance[0];
+  for (std::size_t i = 0; i < relevance.size(); ++i) {
+    require(std::isfinite(relevance[i]), "recllm: maximal marginal relevance: the relevance of candidate ", i,
+            " is ", relevance[i], "; expected a finite number");
+    low = std::min(low, relevance[i]);
+    high = std::max(high, relevance[i]);
+  }
+  std::size_t best = 0;
+  double best_gain = 0.0;
+  for (std::size_t i = 0; i < relevance.size(); ++i) {
+    const double scaled = high > low ? (relevance[i] - low) / (high - low) : 1.0;
+    const double gain = std::isinf(nearest[i]) ? -nearest[i] : lambda * scaled - (1.0 - lambda) * nearest[i];
+    if (i == 0 || gain > best_gain) best = i, best_gain = gain;
+  }
+  return best;
+}
+
+/// The picked places of the candidates, best first. `relevance`: one finite number a candidate, scaled once,
+/// over all of them. `similarity(i, j)`: of two candidates' places, in [0, 1]. O(candidates * length)
+/// similarities. Throws std::invalid_argument for a lambda out of range and a relevance that is not finite.
 template <class Similarity>
 [[nodiscard]] std::vector<std::size_t> maximal_marginal_relevance(std::span<const double> relevance,
                                                                   const Similarity& similarity,
                                                                   const mmr_options& options = {}) {
-  require(options.lambda >= 0.0 && options.lambda <= 1.0,
-          "recllm: maximal_marginal_relevance: expected lambda in [0, 1], got ", options.lambda);
-  for (std::size_t i = 0; i < relevance.size(); ++i)
-    require(std::isfinite(relevance[i]), "recllm: maximal_marginal_relevance: the relevance of candidate ", i,
-            " is ", relevance[i], "; expected a finite number");
   std::vector<std::size_t> picked;
-  if (relevance.empty()) return picked;
-  const auto [low, high] = std::ranges::minmax(relevance);
   std::vector<double> nearest(relevance.size(), 0.0);
-  std::vector<bool> taken(relevance.size(), false);
   while (picked.size() < std::min(options.length, relevance.size())) {
-    std::size_t best = relevance.size();
-    double best_gain = 0.0;
-    for (std::size_t i = 0; i < relevance.size(); ++i) {
-      if (taken[i]) continue;
-      const double scaled = high > low ? (relevance[i] - low) / (high - low) : 1.0;
-      const double gain = options.lambda * scaled - (1.0 - options.lambda) * nearest[i];
-      if (best == relevance.size() || gain > best_gain) best = i, best_gain = gain;
-    }
-    taken[best] = true;
+    const std::size_t best = next_marginally_relevant(relevance, nearest, options.lambda);
     picked.push_back(best);
     for (std::size_t i = 0; i < relevance.size(); ++i)
-      if (!taken[i]) nearest[i] = std::max(nearest[i], static_cast<double>(std::invoke(similarity, i, best)));
+      nearest[i] = std::max(nearest[i], static_cast<double>(std::invoke(similarity, i, best)));
+    nearest[best] = std::numeric_limits<double>::infinity();  // not again
   }
   return picked;
 }
