@@ -75,3 +75,47 @@ TEST_CASE("random logs against a quadratic search") {
     }
   }
 }
+
+TEST_CASE("events that repeat another in every respect go") {
+  const std::vector<event> log{did(engagement::view, 0, 1),    did(engagement::view, 0, 1),
+                               did(engagement::view, 0, 1, 2), did(engagement::click, 0, 1),
+                               did(engagement::view, 1, 1),    did(engagement::view, 0, 2),
+                               did(engagement::click, 0, 1),   did(engagement::view, 0, 2)};
+  const dataset data = assemble({{"u", {}}, {"v", {}}}, std::vector<item>(2), log);
+  const dataset kept = drop_exact_repeats(data);
+  REQUIRE(kept.histories[0].size() == 5);
+  CHECK(kept.histories[0][1].value == 2);
+  CHECK(kept.histories[0][2].action == engagement::click);
+  CHECK(kept.histories[0][3].item == 1);
+  CHECK(kept.histories[0][4].time == 2);
+  CHECK(kept.histories[1].empty());
+}
+
+TEST_CASE("exact repeats in random logs against a quadratic search") {
+  random_stream rng(72);
+  INFO("seed 72");
+  for (int trial = 0; trial < 50; ++trial) {
+    std::vector<event> log;
+    for (std::size_t i = rng.below(60); i > 0; --i)
+      log.push_back({rng.below(2), rng.below(3), static_cast<double>(rng.below(2)),
+                     static_cast<std::int64_t>(rng.below(3)), static_cast<engagement>(rng.below(2))});
+    const dataset data = assemble({{"u", {}}, {"v", {}}}, std::vector<item>(3), log);
+    const dataset kept = drop_exact_repeats(data);
+    for (std::size_t u = 0; u < 2; ++u) {
+      std::vector<event> expected;
+      for (const event& e : data.histories[u]) {
+        bool repeat = false;
+        for (const event& other : expected)
+          repeat = repeat || (other.item == e.item && other.value == e.value && other.time == e.time &&
+                              other.action == e.action);
+        if (!repeat) expected.push_back(e);
+      }
+      REQUIRE(kept.histories[u].size() == expected.size());
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        CHECK(kept.histories[u][i].item == expected[i].item);
+        CHECK(kept.histories[u][i].value == expected[i].value);
+        CHECK(kept.histories[u][i].action == expected[i].action);
+      }
+    }
+  }
+}

@@ -50,7 +50,7 @@ TEST_CASE("assemble refuses events of nobody, of nothing and without a rating") 
 TEST_CASE("no user, no item, no event is a dataset too") {
   const dataset data = assemble({}, {}, {});
   CHECK(data.users.empty());
-  CHECK(keep_users_with(data).histories.empty());
+  CHECK(data.histories.empty());
 }
 
 TEST_CASE("an attribute is found by name, an unknown one is an error that lists the known") {
@@ -58,23 +58,6 @@ TEST_CASE("an attribute is found by name, an unknown one is an error that lists 
   CHECK(data.users[0].attribute("gender") == "F");
   CHECK_THROWS_WITH(data.users[0].attribute("sex"),
                     "recllm: user::attribute: user 'anna' has no 'sex'; known: age, gender");
-}
-
-TEST_CASE("users with too few events go, the others are numbered anew") {
-  const dataset data = small_data();
-  const dataset one = keep_users_with(data, 1);
-  REQUIRE(one.users.size() == 2);
-  CHECK(one.histories[1][0].user == 1);
-  const dataset four = keep_users_with(data, 4);
-  REQUIRE(four.users.size() == 1);
-  CHECK(four.users[0].id == "anna");
-  CHECK(four.items.size() == 4);
-  CHECK(keep_users_with(data).users.empty());
-
-  const std::vector<event> later_user{{1, 0, 4, 0}};
-  const dataset moved = keep_users_with(assemble({{"u", {}}, {"v", {}}}, {{"i", "", "", {}}}, later_user), 1);
-  CHECK(moved.users[0].id == "v");
-  CHECK(moved.histories[0][0].user == 0);
 }
 
 TEST_CASE("topics are listed by item") {
@@ -106,14 +89,6 @@ TEST_CASE("in a feed, what takes an effort is strong engagement; views and click
   CHECK_FALSE(strong_engagement{.actions = {engagement::save}}(did(engagement::like)));
   for (std::size_t i = 0; i < engagement_names.size(); ++i)
     CHECK(static_cast<std::size_t>(engagement_names[i].first) == i);
-}
-
-TEST_CASE("events that break a rule go, users and items stay") {
-  const dataset liked = keep_events(small_data(), strong);
-  CHECK(item_sequence(std::span(liked.histories[0])) == std::vector<std::size_t>{2, 0, 3});
-  CHECK(liked.users.size() == 3);
-  CHECK(liked.items.size() == 4);
-  CHECK(keep_users_with(liked, 3).users.size() == 1);
 }
 
 TEST_CASE("the label is the next different items with strong engagement") {

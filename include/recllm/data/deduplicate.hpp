@@ -1,10 +1,11 @@
 // One event for each item of a user, where a log has several: a view, then a like, then a share.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <functional>
-#include <unordered_map>
-#include <utility>
+#include <numeric>
+#include <tuple>
 #include <vector>
 
 #include <recllm/data/interactions.hpp>
@@ -54,25 +55,57 @@ struct latest_event {
 };
 
 /// The same data with one event for each item of a user: that of the highest `score(event)`, of equals the
-/// first. Time order stays; users and items all stay.
+/// first. Time order stays; users and items all stay. A dataset that is moved in is not copied.
 template <class Score = engagement_depth>
-[[nodiscard]] dataset deduplicate(const dataset& data, const Score& score = {}) {
-  dataset kept{data.users, data.items, {}};
-  kept.histories.reserve(data.histories.size());
-  std::unordered_map<std::size_t, std::pair<std::size_t, double>> best;  // item -> place, score
-  for (const std::vector<event>& history : data.histories) {
-    best.clear();
+[[nodiscard]] dataset deduplicate(dataset data, const Score& score = {}) {
+  struct best_event {
+    std::size_t place = 0;
+    double score = 0;
+    std::size_t seen_by = 0;  // a user's number + 1
+  };
+  std::vector<best_event> best(data.items.size());
+  for (std::size_t u = 0; u < data.histories.size(); ++u) {
+    std::vector<event>& history = data.histories[u];
     for (std::size_t i = 0; i < history.size(); ++i) {
       const double value = static_cast<double>(std::invoke(score, history[i]));
-      const auto [found, is_new] = best.try_emplace(history[i].item, i, value);
-      if (!is_new && value > found->second.second) found->second = {i, value};
+      best_event& so_far = best[history[i].item];
+      if (so_far.seen_by != u + 1 || value > so_far.score) so_far = {i, value, u + 1};
     }
-    std::vector<event>& events = kept.histories.emplace_back();
-    events.reserve(best.size());
+    std::size_t kept = 0;
     for (std::size_t i = 0; i < history.size(); ++i)
-      if (best.at(history[i].item).first == i) events.push_back(history[i]);
+      if (best[history[i].item].place == i) history[kept++] = history[i];
+    if (kept == history.size()) continue;
+    history.resize(kept);
+    history.shrink_to_fit();
   }
-  return kept;
+  return data;
+}
+
+/// The same data without the events that repeat another in all of user, item, value, time and action; of
+/// equals the first stays. A dataset that is moved in is not copied.
+[[nodiscard]] inline dataset drop_exact_repeats(dataset data) {
+  std::vector<std::size_t> places;
+  std::vector<bool> repeats;
+  for (std::vector<event>& history : data.histories) {
+    places.resize(history.size());
+    std::iota(places.begin(), places.end(), std::size_t{0});
+    const auto facts = [&](std::size_t i) {
+      const event& e = history[i];
+      return std::tuple(e.time, e.item, e.action, e.value);
+    };
+    std::ranges::sort(places, [&](std::size_t a, std::size_t b) {
+      return std::tuple(facts(a), a) < std::tuple(facts(b), b);
+    });
+    repeats.assign(history.size(), false);
+    for (std::size_t i = 1; i < places.size(); ++i)
+      repeats[places[i]] = facts(places[i]) == facts(places[i - 1]);
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < history.size(); ++i)
+      if (!repeats[i]) history[kept++] = history[i];
+    history.resize(kept);
+    history.shrink_to_fit();
+  }
+  return data;
 }
 
 }  // namespace recllm

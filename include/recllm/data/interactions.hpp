@@ -8,7 +8,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <span>
 #include <string>
 #include <string_view>
@@ -116,19 +115,6 @@ struct dataset {
   return data;
 }
 
-/// The same data without the users who have fewer than `min_events` events (paper 4.1: five). The users that
-/// stay are numbered anew; items keep their numbers.
-[[nodiscard]] inline dataset keep_users_with(const dataset& data, std::size_t min_events = 5) {
-  dataset kept{{}, data.items, {}};
-  for (std::size_t u = 0; u < data.users.size(); ++u) {
-    if (data.histories[u].size() < min_events) continue;
-    kept.histories.push_back(data.histories[u]);
-    for (event& e : kept.histories.back()) e.user = kept.users.size();
-    kept.users.push_back(data.users[u]);
-  }
-  return kept;
-}
-
 /// The topics of each item, by item number.
 [[nodiscard]] inline std::vector<std::vector<std::string>> topics_of(std::span<const item> items) {
   std::vector<std::vector<std::string>> topics;
@@ -166,17 +152,6 @@ inline constexpr rated_at_least strong{};
 struct any_event {
   [[nodiscard]] constexpr bool operator()(const event&) const { return true; }
 };
-
-/// The same data with only the events that satisfy `rule`; every user and item stays, perhaps without events.
-template <class Rule>
-[[nodiscard]] dataset keep_events(const dataset& data, Rule rule) {
-  dataset kept{data.users, data.items, {}};
-  for (const std::vector<event>& history : data.histories) {
-    kept.histories.emplace_back();
-    std::copy_if(history.begin(), history.end(), std::back_inserter(kept.histories.back()), rule);
-  }
-  return kept;
-}
 
 /// The items of the events that satisfy `rule`, oldest first, repeats kept.
 template <class Rule = any_event>

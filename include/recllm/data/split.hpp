@@ -1,9 +1,10 @@
-// What is trained on and what is held out: leave-one-out and temporal splits, and a proof that nothing leaks.
+// What is trained on and what is held out: leave-one-out and temporal splits.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -34,6 +35,7 @@ struct leave_one_out_settings {
 /// Leave-one-out: a user's last target is the test, the last but one the validation, all events before that
 /// are training data. Targets are the events that satisfy `rule`; the history of a target is every event
 /// before it, target or not. A target without any history is no question and is left out.
+/// Time is cut for each user apart: others may be trained on at later times; temporal_split cuts all at once.
 template <class Rule = any_event>
 [[nodiscard]] data_split leave_one_out(const dataset& data, Rule rule = {},
                                        leave_one_out_settings settings = {}) {
@@ -55,21 +57,44 @@ template <class Rule = any_event>
   return split;
 }
 
-/// Temporal split: training data is every event with time < cut; the test asks each user for the first target
-/// at or after the cut. Users with no event before the cut or no target after it are not asked about.
+/// Where a temporal split cuts, in seconds since the epoch: validation <= test <= end.
+struct split_times {
+  std::int64_t validation = 0;  ///< training data is what comes before
+  std::int64_t test = 0;        ///< validation targets are in [validation, test)
+  std::int64_t end = std::numeric_limits<std::int64_t>::max();  ///< test targets are in [test, end)
+};
+
+/// Temporal split: training data is every event before `cut.validation`; in each of the two windows each user
+/// is asked for the first target. A target's history is every event before it, those of an earlier window
+/// too. Users with no event before a window or no target in it are not asked about there. Throws
+/// std::invalid_argument for times out of order.
 template <class Rule = any_event>
-[[nodiscard]] data_split temporal_split(const dataset& data, std::int64_t cut, Rule rule = {}) {
+[[nodiscard]] data_split temporal_split(const dataset& data, split_times cut, Rule rule = {}) {
+  require(cut.validation <= cut.test && cut.test <= cut.end, "recllm: temporal_split: the times are ",
+          cut.validation, ", ", cut.test, ", ", cut.end, "; expected validation <= test <= end");
   data_split split;
   for (std::size_t u = 0; u < data.histories.size(); ++u) {
     const std::vector<event>& history = data.histories[u];
-    const auto later =
-        std::find_if(history.begin(), history.end(), [&](const event& e) { return e.time >= cut; });
-    split.train_end.push_back(static_cast<std::size_t>(later - history.begin()));
-    const auto target = std::find_if(later, history.end(), rule);
-    if (later != history.begin() && target != history.end())
-      split.test.push_back({u, static_cast<std::size_t>(target - history.begin())});
+    const auto place_of = [&](std::int64_t time) {
+      return std::ranges::lower_bound(history, time, {}, &event::time);
+    };
+    const auto ask = [&](std::int64_t from, std::int64_t to, std::vector<held_out>& questions) {
+      const auto first = place_of(from), last = place_of(to);
+      const auto target = std::find_if(first, last, rule);
+      if (first != history.begin() && target != last)
+        questions.push_back({u, static_cast<std::size_t>(target - history.begin())});
+    };
+    split.train_end.push_back(static_cast<std::size_t>(place_of(cut.validation) - history.begin()));
+    ask(cut.validation, cut.test, split.validation);
+    ask(cut.test, cut.end, split.test);
   }
   return split;
+}
+
+/// The same with a test alone, which begins at `cut` and has no end.
+template <class Rule = any_event>
+[[nodiscard]] data_split temporal_split(const dataset& data, std::int64_t cut, Rule rule = {}) {
+  return temporal_split(data, split_times{.validation = cut, .test = cut}, rule);
 }
 
 /// The time before which `share` (0 to 1) of all events lie, as near as ties allow: a cut for temporal_split.
@@ -133,55 +158,6 @@ template <class Rule = any_event>
   for (std::size_t u = 0; u < data.histories.size(); ++u)
     sequences.push_back(item_sequence(std::span(data.histories[u]).first(split.train_end[u]), rule));
   return sequences;
-}
-
-/// The positions in histories[user] that one prompt shows, beside the target it asks for.
-struct shown_positions {
-  std::size_t user = 0;
-  std::size_t target_position = 0;
-  std::vector<std::size_t> positions;
-};
-
-/// Throws std::invalid_argument unless every shown position is before its target in the user's order and its
-/// time is not later. The message names the user and both positions.
-inline void prove_no_leakage(const dataset& data, std::span<const shown_positions> prompts) {
-  for (const shown_positions& prompt : prompts) {
-    const std::span<const event> history =
-        detail::asked_history(data, {prompt.user, prompt.target_position}, "prove_no_leakage");
-    for (const std::size_t position : prompt.positions)
-      require(
-          position < prompt.target_position && history[position].time <= history[prompt.target_position].time,
-          "recllm: prove_no_leakage: user '", data.users[prompt.user].id, "': the prompt shows position ",
-          position, ", which is not earlier than its target at position ", prompt.target_position,
-          "; show only events before the target");
-  }
-}
-
-/// Throws std::invalid_argument unless no held-out target is training data, no validation target comes at or
-/// after the user's test target, and everything before a target is not later in time. Names the user and the
-/// positions.
-inline void prove_no_leakage(const dataset& data, const data_split& split) {
-  detail::check_train_end(data, split, "prove_no_leakage");
-  std::vector<std::size_t> test_position(data.histories.size(), static_cast<std::size_t>(-1));
-  const auto check = [&](held_out question, const char* kind) {
-    shown_positions all{question.user, question.target_position, {}};
-    for (std::size_t position = 0; position < question.target_position; ++position)
-      all.positions.push_back(position);
-    prove_no_leakage(data, std::span<const shown_positions>(&all, 1));
-    require(split.train_end[question.user] <= question.target_position, "recllm: prove_no_leakage: user '",
-            data.users[question.user].id, "': the ", kind, " target at position ", question.target_position,
-            " is training data, which ends before position ", split.train_end[question.user]);
-  };
-  for (const held_out question : split.test) {
-    check(question, "test");
-    test_position[question.user] = std::min(test_position[question.user], question.target_position);
-  }
-  for (const held_out question : split.validation) {
-    check(question, "validation");
-    require(question.target_position < test_position[question.user], "recllm: prove_no_leakage: user '",
-            data.users[question.user].id, "': the validation target at position ", question.target_position,
-            " is not before the test target at position ", test_position[question.user]);
-  }
 }
 
 }  // namespace recllm

@@ -1,0 +1,53 @@
+// Sessions: stretches of a history without a long pause.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <recllm/core/check.hpp>
+#include <recllm/data/interactions.hpp>
+
+namespace recllm {
+
+/// A history cut where more than `gap_seconds` pass from one event to the next, oldest session first; none
+/// for an empty history. Events must be in time order, as a dataset's are. Borrows from `history`. Throws
+/// std::invalid_argument for a negative gap.
+[[nodiscard]] inline std::vector<std::span<const event>> sessions_of(std::span<const event> history,
+                                                                     std::int64_t gap_seconds = 1800) {
+  require(gap_seconds >= 0, "recllm: sessions_of: the gap is ", gap_seconds,
+          " seconds; expected 0 seconds or more");
+  std::vector<std::span<const event>> sessions;
+  std::size_t from = 0;
+  for (std::size_t i = 0; i < history.size(); ++i) {
+    const bool last = i + 1 == history.size();
+    // Unsigned: a pause may be longer than std::int64_t can tell.
+    if (!last &&
+        static_cast<std::uint64_t>(history[i + 1].time) - static_cast<std::uint64_t>(history[i].time) <=
+            static_cast<std::uint64_t>(gap_seconds))
+      continue;
+    sessions.push_back(history.subspan(from, i + 1 - from));
+    from = i + 1;
+  }
+  return sessions;
+}
+
+/// The same data with a user for each session: ids are "<id>/1", "<id>/2", ..., attributes those of the user.
+/// Users without events go.
+[[nodiscard]] inline dataset cut_sessions(const dataset& data, std::int64_t gap_seconds = 1800) {
+  dataset cut{{}, data.items, {}};
+  for (std::size_t u = 0; u < data.users.size(); ++u) {
+    std::size_t number = 0;
+    for (const std::span<const event> session : sessions_of(data.histories[u], gap_seconds)) {
+      std::vector<event>& events = cut.histories.emplace_back(session.begin(), session.end());
+      for (event& e : events) e.user = cut.users.size();
+      cut.users.push_back({data.users[u].id + "/" + std::to_string(++number), data.users[u].attributes});
+    }
+  }
+  return cut;
+}
+
+}  // namespace recllm
