@@ -234,7 +234,6 @@ class jsonl_log {
     std::ifstream in(path_, std::ios::binary);
     std::uintmax_t kept = 0;
     bool reached = false;
-    const auto done = static_cast<double>(from.steps);  // the file may hold any number
     std::string text;
     for (std::size_t line = 1; std::getline(in, text) && !in.eof(); ++line) {
       const auto object = nlohmann::json::parse(text, nullptr, false);
@@ -242,12 +241,13 @@ class jsonl_log {
               ": expected a JSON object, got \"", text.substr(0, 40),
               "\"; mend or remove this line, or start a new log");
       const auto field = object.find("step");
-      const double step = field != object.end() && field->is_number() ? field->get<double>() : -1.0;
+      const std::ptrdiff_t step =
+          field != object.end() && field->is_number() ? field->get<std::ptrdiff_t>() : -1;
       const auto phase = object.find("phase");
       const bool ours = from.phase.empty() || (phase != object.end() && *phase == from.phase);
-      if (ours && step >= done) break;
-      if (reached && !ours && step != done && step != done - 1.0) break;
-      reached = reached || (ours && step >= 0.0 && step == done - 1.0);
+      if (ours && step >= from.steps) break;
+      if (reached && !ours && step != from.steps && step != from.steps - 1) break;
+      reached = reached || (ours && step >= 0 && step == from.steps - 1);
       kept += text.size() + 1;
     }
     return kept;
