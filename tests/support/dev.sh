@@ -19,6 +19,9 @@ expect() {  # exit status, part of the output, command...
 
 expect 0 "demo [ARGS]" "$work/project/dev"
 expect 2 "no command 'tests'" "$work/project/dev" tests
+mkdir -p "$work/project/tests/fuzz"
+expect 2 "'x' is no number" "$work/project/dev" fuzz x
+expect 2 "no target 'x'" "$work/project/dev" fuzz 1 x
 
 fake id 'echo 1000'
 fake sudo 'exit 1'
