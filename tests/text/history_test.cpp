@@ -122,6 +122,15 @@ TEST_CASE("counts may be told in digits") {
   CHECK_THAT(window_text(told, digits), Contains("viewed 'A' 2 times ('x', 'y')"));
 }
 
+TEST_CASE("a window may begin before any time there is") {
+  using limits = std::numeric_limits<std::int64_t>;
+  const std::vector<activity> told{{"viewed", "A", "x", limits::min()}, {"viewed", "A", "y", limits::max()}};
+  CHECK(window_text(told, {.now = limits::min(), .days = 1'000'000}) ==
+        "Over the past 1000000 days, the user viewed 'A' once ('x').");
+  CHECK(window_text(told, {.now = limits::max(), .days = 1}) ==
+        "Over the past day, the user viewed 'A' once ('y').");
+}
+
 TEST_CASE("events become activities, one a topic") {
   const std::vector<event> events{{0, 0, 5, day}, {0, 1, 2, day}, {0, 3, 3, day}};
   const std::vector<activity> told = activities(std::span(events), catalogue);

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -169,6 +170,9 @@ struct time_window {
 [[nodiscard]] inline std::string window_text(std::span<const activity> told, time_window window) {
   require(window.days >= 1 && window.days <= 1'000'000, "recllm: window_text: the window has ", window.days,
           " days; expected 1 to 1000000");
+  constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min();
+  const std::int64_t span = window.days * 86'400;
+  const std::int64_t first = window.now < least + span ? least : window.now - span;
   struct group {
     std::string action, topic, titles;
     std::size_t count = 0;
@@ -178,7 +182,7 @@ struct time_window {
   std::stable_sort(in_order.begin(), in_order.end(),
                    [](const activity& a, const activity& b) { return a.time < b.time; });
   for (const activity& a : in_order) {
-    if (a.time < window.now - window.days * 86'400 || a.time > window.now) continue;
+    if (a.time < first || a.time > window.now) continue;
     group& g = detail::find_or_add(
         groups, [&](const group& other) { return other.action == a.action && other.topic == a.topic; },
         {a.action, a.topic, "", 0});
