@@ -255,6 +255,15 @@ TEST_CASE("a file that cannot be used is named with its field") {
           field + " is set; this tokenizer has none: expected null");
 }
 
+TEST_CASE("a list deeper than the stack is refused like any other") {
+  const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
+  CHECK(load_error("{\"version\": " + deep + "}") == "version is array; expected \"1.0\"");
+  CHECK(load_error(file_with("{\"?\": " + deep + "}")) ==
+        "model.vocab: the id of '?' is array; expected a whole number from 0");
+  CHECK(load_error(file_with("{\"?\": 0}", "[]", deep)) ==
+        "model.unk_token is array; expected a word of model.vocab");
+}
+
 TEST_CASE("a faulty vocabulary is named with its field") {
   CHECK(load_error(file_with("null")) == "model.vocab is missing; expected an object of words and ids");
   CHECK(load_error(file_with("[1]")) == "model.vocab is array; expected an object of words and ids");

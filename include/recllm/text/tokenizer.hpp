@@ -14,6 +14,7 @@
 #include <fstream>
 #include <functional>
 #include <optional>
+#include <ostream>
 #include <set>
 #include <span>
 #include <stdexcept>
@@ -60,6 +61,15 @@ inline bool is_utf8(const std::string& text) {
     return false;
   }
 }
+
+/// For messages: a JSON value, or of a list or an object only that it is one, since it may be deeper than the
+/// stack that printing it takes.
+struct shown_json {
+  const nlohmann::json& value;
+  friend std::ostream& operator<<(std::ostream& out, const shown_json& shown) {
+    return shown.value.is_structured() ? out << shown.value.type_name() : out << shown.value;
+  }
+};
 
 /// Finds the tokens of a set in text: the leftmost, of these the longest.
 class token_finder {
@@ -243,12 +253,12 @@ class word_level_tokenizer {
       check(false, "not JSON: ", problem.what());
     }
     const json& format_version = field(root, "version");
-    check(format_version == "1.0", "version is ", format_version, "; expected \"1.0\"");
+    check(format_version == "1.0", "version is ", detail::shown_json{format_version}, "; expected \"1.0\"");
     const json& model = field(root, "model");
-    check(field(model, "type") == "WordLevel", "model.type is ", field(model, "type"),
+    check(field(model, "type") == "WordLevel", "model.type is ", detail::shown_json{field(model, "type")},
           "; expected \"WordLevel\"");
     const json& splitter = field(field(root, "pre_tokenizer"), "type");
-    check(splitter == "WhitespaceSplit", "pre_tokenizer.type is ", splitter,
+    check(splitter == "WhitespaceSplit", "pre_tokenizer.type is ", detail::shown_json{splitter},
           "; expected \"WhitespaceSplit\"");
     for (const char* unused : {"truncation", "padding", "normalizer", "post_processor", "decoder"})
       check(field(root, unused).is_null(), unused, " is set; this tokenizer has none: expected null");
@@ -269,7 +279,7 @@ class word_level_tokenizer {
     loaded.tokens_.resize(count);
     std::vector<bool> taken(count, false);
     const auto place = [&](const std::string& token, const json& id, const char* where) {
-      check(id.is_number_unsigned(), where, ": the id of '", token, "' is ", id,
+      check(id.is_number_unsigned(), where, ": the id of '", token, "' is ", detail::shown_json{id},
             "; expected a whole number from 0");
       const auto at = id.get<std::uint64_t>();
       check(at < count, where, ": the id of '", token, "' is ", at, ", but there are ", count,
@@ -288,14 +298,14 @@ class word_level_tokenizer {
               "' is true; expected false");
       if (!loaded.ids_.contains(content)) place(content, field(token, "id"), "added_tokens");
       const int id = loaded.ids_.find(content)->second;
-      check(field(token, "id") == id, "added_tokens: the id of '", content, "' is ", field(token, "id"),
-            "; it has ", id, " already");
+      check(field(token, "id") == id, "added_tokens: the id of '", content, "' is ",
+            detail::shown_json{field(token, "id")}, "; it has ", id, " already");
       loaded.tokens_[static_cast<std::size_t>(id)] = {content, true, field(token, "special") == true,
                                                       field(token, "normalized") == true};
     }
     const json& unknown = field(model, "unk_token");
     check(unknown.is_string() && vocabulary.contains(unknown.get<std::string>()), "model.unk_token is ",
-          unknown, "; expected a word of model.vocab");
+          detail::shown_json{unknown}, "; expected a word of model.vocab");
     loaded.unknown_ = loaded.ids_.find(unknown.get_ref<const std::string&>())->second;
     loaded.find_added_tokens();
     return loaded;
