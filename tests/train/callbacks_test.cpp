@@ -260,6 +260,15 @@ TEST_CASE("log: cut at any byte and taken up at any checkpoint, the file is that
   CHECK(wrong == 0);
 }
 
+TEST_CASE("log: a step that no integer holds is later than any") {
+  const temporary_folder folder;
+  const auto path = folder.path / "m.jsonl";
+  const std::string first = "{\"step\":0}\n{\"step\":-1e300}\n";
+  std::ofstream(path) << first << "{\"step\":1e300}\n{\"step\":1}\n";
+  jsonl_log(path, resume_at{.steps = 5});
+  CHECK(read_file(path) == first);
+}
+
 TEST_CASE("log: resumed where nothing is yet, or from the very start") {
   const temporary_folder folder;
   const auto path = folder.path / "x";

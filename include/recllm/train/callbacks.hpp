@@ -232,6 +232,7 @@ class jsonl_log {
 
   [[nodiscard]] std::uintmax_t kept_bytes(const resume_at& from) const {
     std::ifstream in(path_, std::ios::binary);
+    const auto done = static_cast<double>(from.steps);  // whatever number a line has, it can be compared
     std::uintmax_t kept = 0;
     bool reached = false;
     std::string text;
@@ -241,13 +242,12 @@ class jsonl_log {
               ": expected a JSON object, got \"", text.substr(0, 40),
               "\"; mend or remove this line, or start a new log");
       const auto field = object.find("step");
-      const std::ptrdiff_t step =
-          field != object.end() && field->is_number() ? field->get<std::ptrdiff_t>() : -1;
+      const double step = field != object.end() && field->is_number() ? field->get<double>() : -1.0;
       const auto phase = object.find("phase");
       const bool ours = from.phase.empty() || (phase != object.end() && *phase == from.phase);
-      if (ours && step >= from.steps) break;
-      if (reached && !ours && step != from.steps && step != from.steps - 1) break;
-      reached = reached || (ours && step >= 0 && step == from.steps - 1);
+      if (ours && step >= done) break;
+      if (reached && !ours && step != done && step != done - 1.0) break;
+      reached = reached || (ours && step >= 0.0 && step == done - 1.0);
       kept += text.size() + 1;
     }
     return kept;
