@@ -38,8 +38,9 @@ namespace lm = recllm::torch_bridge;
 int main(int argc, char** argv) try {
   run_options o;
   o.output = "results/filter_bubble";
+  o.learning_rate = 2e-4;
   std::filesystem::path sft_folder;
-  std::vector<double> diversity_weights{0, 0.1, 0.2, 0.4, 0.8}, novelty_weights{0.02, 0.05, 0.1, 0.2};
+  std::vector<double> diversity_weights{0, 0.3, 1.0}, novelty_weights{0.05, 0.2};
   CLI::App app("Accuracy against diversity and novelty: GRPO's reward, and re-ranking.");
   CLI::Option_group* source = app.add_option_group("data");
   source->add_option("--data", o.data, "folder with RecBole atomic files (.inter .item .user)");
