@@ -8,18 +8,8 @@ trap 'rm -rf "$work"' EXIT
 
 fail() { echo "FAILED: $*" >&2; exit 1; }
 
-mkdir "$work/data"
-awk -v folder="$work/data" 'BEGIN {
-  split("Action Comedy Drama Horror", genre, " ")
-  print "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq" > folder "/x.item"
-  for (i = 1; i <= 60; ++i) print i "\tFilm Number " i ", The\t" 1930 + i "\t" genre[1 + i % 4] " " genre[1 + i % 3] > folder "/x.item"
-  print "user_id:token\tage:token\tgender:token\toccupation:token" > folder "/x.user"
-  print "user_id:token\titem_id:token\trating:float\ttimestamp:float" > folder "/x.inter"
-  for (u = 1; u <= 40; ++u) {
-    print u "\t" 15 + u "\t" (u % 2 ? "M" : "F") "\twriter" > folder "/x.user"
-    for (k = 0; k < 30; ++k) print u "\t" 1 + (u * 7 + k * 11) % 60 "\t" 1 + (u + k * k) % 5 "\t" 1000 + k > folder "/x.inter"
-  }
-}'
+source "$(dirname "$0")/made_up_films.sh"
+made_up_films "$work/data"
 
 settings=(--data "$work/data" --seed 3 --sft-steps 12 --grpo-steps 4 --group-size 4)
 
@@ -55,6 +45,11 @@ stop_after sft
 stop_after grpo --resume
 run "$work/stopped" --resume &>"$work/resumed.log" || fail "resume: $(cat "$work/resumed.log")"
 same "$work/stopped"
+
+"$program" --simulated --output "$work/feed" --sft-steps 1 --grpo-steps 1 --group-size 2 >"$work/feed.log" 2>&1 ||
+  fail "the simulated feed: $(cat "$work/feed.log")"
+grep -q "As Table 2 of the paper" "$work/feed.log" || fail "no table 2: $(cat "$work/feed.log")"
+[[ -s $work/feed/feed/feed.inter ]] || fail "the feed went through no files"
 
 refused() {  # a sentence, then the arguments
   local sentence=$1 said
