@@ -74,12 +74,12 @@ inline const item& item_of(const event& e, std::span<const item> catalogue, cons
   return catalogue[e.item];
 }
 
-/// The entry of `list` that satisfies `same`, added from `fresh` if there is none.
-template <class Entry, class Same>
-Entry& find_or_add(std::vector<Entry>& list, Same same, Entry fresh) {
+/// The entry of `list` that satisfies `same`; `fresh()` is added if there is none.
+template <class Entry, class Same, class Fresh>
+Entry& find_or_add(std::vector<Entry>& list, Same same, Fresh fresh) {
   const auto found = std::find_if(list.begin(), list.end(), same);
   if (found != list.end()) return *found;
-  list.push_back(std::move(fresh));
+  list.push_back(fresh());
   return list.back();
 }
 
@@ -94,7 +94,10 @@ template <class Rule = rated_at_least>
   for (const event& e : events)
     for (const std::string& topic : detail::item_of(e, catalogue, "long_term").topics) {
       topic_summary& summary = detail::find_or_add(
-          topics, [&](const topic_summary& s) { return s.topic == topic; }, {topic, 0, 0});
+          topics, [&](const topic_summary& s) { return s.topic == topic; },
+          [&] {
+            return topic_summary{topic, 0, 0};
+          });
       ++summary.watched;
       summary.liked += rule(e) ? 1 : 0;
     }
@@ -128,11 +131,16 @@ struct watched_or_liked {
 template <class Action = watched_or_liked>
 [[nodiscard]] std::vector<activity> activities(std::span<const event> events, std::span<const item> catalogue,
                                                Action action = {}) {
+  std::size_t count = 0;
+  for (const event& e : events)
+    count += std::max<std::size_t>(1, detail::item_of(e, catalogue, "activities").topics.size());
   std::vector<activity> told;
+  told.reserve(count);
   for (const event& e : events) {
-    const item& what = detail::item_of(e, catalogue, "activities");
-    for (const std::string& topic : what.topics) told.push_back({action(e), topic, what.title, e.time});
-    if (what.topics.empty()) told.push_back({action(e), "other", what.title, e.time});
+    const item& what = catalogue[e.item];
+    const std::string verb = action(e);
+    for (const std::string& topic : what.topics) told.push_back({verb, topic, what.title, e.time});
+    if (what.topics.empty()) told.push_back({verb, "other", what.title, e.time});
   }
   return told;
 }
@@ -178,14 +186,17 @@ struct time_window {
     std::size_t count = 0;
   };
   std::vector<group> groups;
-  std::vector<activity> in_order(told.begin(), told.end());
-  std::stable_sort(in_order.begin(), in_order.end(),
-                   [](const activity& a, const activity& b) { return a.time < b.time; });
-  for (const activity& a : in_order) {
-    if (a.time < first || a.time > window.now) continue;
+  std::vector<const activity*> in_order;
+  for (const activity& a : told)
+    if (a.time >= first && a.time <= window.now) in_order.push_back(&a);
+  std::ranges::stable_sort(in_order, {}, &activity::time);
+  for (const activity* one : in_order) {
+    const activity& a = *one;
     group& g = detail::find_or_add(
         groups, [&](const group& other) { return other.action == a.action && other.topic == a.topic; },
-        {a.action, a.topic, "", 0});
+        [&] {
+          return group{a.action, a.topic, "", 0};
+        });
     g.titles += (g.count++ == 0 ? "'" : ", '") + a.title + "'";
   }
   std::string text = window.days == 1 ? "Over the past day, the user "

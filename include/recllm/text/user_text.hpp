@@ -70,10 +70,12 @@ template <class Action = told_by_engagement>
   std::vector<topic_actions> topics;
   for (const activity& a : told) {
     topic_actions& t = detail::find_or_add(
-        topics, [&](const topic_actions& other) { return other.topic == a.topic; }, {a.topic});
+        topics, [&](const topic_actions& other) { return other.topic == a.topic; },
+        [&] { return topic_actions{a.topic}; });
     ++t.total;
-    ++detail::find_or_add(t.actions, [&](const auto& other) { return other.first == a.action; },
-                          {a.action, 0})
+    ++detail::find_or_add(
+          t.actions, [&](const auto& other) { return other.first == a.action; },
+          [&] { return std::pair(a.action, std::size_t{0}); })
           .second;
   }
   std::ranges::sort(topics, [](const topic_actions& a, const topic_actions& b) {
