@@ -4,7 +4,6 @@
 #include <limits>
 
 #include <recllm/core/random.hpp>
-#include <recllm/data/event_log.hpp>
 #include <recllm/data/interactions.hpp>
 
 #include "support/catch.hpp"
@@ -39,31 +38,5 @@ TEST_CASE("equal times keep their order, whatever the range of times") {
                      [](const event& a, const event& b) { return a.time < b.time; });
     sort(events);
     REQUIRE(std::equal(events.begin(), events.end(), expected.begin(), expected.end(), same));
-  }
-}
-
-TEST_CASE("a log of several blocks gives the histories that assemble() gives") {
-  constexpr std::uint64_t seed = 43;
-  INFO("seed " << seed);
-  random_stream rng(seed);
-  constexpr std::size_t users = 50, rows = 150'000;
-  detail::event_log log;
-  std::vector<event> events;
-  for (std::size_t i = 0; i < rows; ++i) {
-    events.push_back({rng.below(users - 1), rng.below(9), rng.uniform(),
-                      static_cast<std::int64_t>(rng.below(1000)), static_cast<engagement>(rng.below(10))});
-    const event& e = events.back();
-    log.add(static_cast<std::uint32_t>(e.user), static_cast<std::uint32_t>(e.item), e.value, e.time,
-            e.action);
-  }
-  REQUIRE(log.size() == rows);
-  const dataset expected = assemble(std::vector<user>(users), std::vector<item>(9), events);
-  const auto histories = std::move(log).histories(users);
-  REQUIRE(histories.size() == users);
-  CHECK(histories.back().empty());
-  for (std::size_t u = 0; u < users; ++u) {
-    REQUIRE(histories[u].size() == histories[u].capacity());
-    REQUIRE(std::equal(histories[u].begin(), histories[u].end(), expected.histories[u].begin(),
-                       expected.histories[u].end(), same));
   }
 }
