@@ -43,3 +43,48 @@ TEST_CASE("ids that differ in their last bytes only") {
   for (std::size_t i = 0; i < 6; ++i) CHECK(table.find(ids[i]) == i);
   CHECK(table.find("abcdefg") == id_table::none);
 }
+
+TEST_CASE("small numbers, other numbers and texts keep apart") {
+  id_table table;
+  const std::string ids[] = {"0",
+                             "00",
+                             "7",
+                             "07",
+                             "2097151",
+                             "2097152",
+                             "9999999",
+                             "12345678",
+                             "-1",
+                             "+1",
+                             "1.0",
+                             " 1",
+                             "1",
+                             "1a",
+                             "4294967295",
+                             "4294967296",
+                             "18446744073709551616",
+                             ""};
+  for (std::size_t i = 0; i < std::size(ids); ++i) {
+    CHECK(table.find(ids[i]) == id_table::none);
+    CHECK(table.find_or_add(ids[i]) == i);
+  }
+  for (std::size_t i = 0; i < std::size(ids); ++i) {
+    CHECK(table.find(ids[i]) == i);
+    CHECK(table.find_or_add(ids[i]) == i);
+    CHECK(table.text(i) == ids[i]);
+  }
+  CHECK(table.size() == std::size(ids));
+}
+
+TEST_CASE("numbers against a map") {
+  constexpr std::uint64_t seed = 24;
+  INFO("seed " << seed);
+  random_stream rng(seed);
+  id_table table;
+  std::unordered_map<std::string, std::size_t> expected;
+  for (int round = 0; round < 20'000; ++round) {
+    const std::string id = std::to_string(rng.below(round % 2 == 0 ? 5'000 : 50'000'000));
+    REQUIRE(table.find_or_add(id) == expected.try_emplace(id, expected.size()).first->second);
+  }
+  for (const auto& [id, at] : expected) REQUIRE(table.find(id) == at);
+}

@@ -1,6 +1,7 @@
 // Ids as texts -> positions 0, 1, ...: a compact table for tens of millions of look-ups a second.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -12,12 +13,14 @@
 #include <vector>
 
 #include <recllm/core/check.hpp>
+#include <recllm/text/ascii.hpp>
 
 namespace recllm::detail {
 
-/// Positions by id, in order of first appearance. Open addressing, linear probing, at most half full; an id
-/// of up to eight bytes is its own key, so that a look-up reads one slot; a longer one is compared with its
-/// text.
+/// Positions by id, in order of first appearance. An id that is a small number (no leading zero, below 2^21)
+/// is looked up in an array by it: neighbours share cache lines, which is what a look-up costs. Others are in
+/// an open-addressing table, linear probing, at most half full, where an id of up to eight bytes is its own
+/// key and a longer one is compared with its text.
 class id_table {
  public:
   using position = std::uint32_t;
@@ -27,21 +30,25 @@ class id_table {
 
   /// The position of `id`, or none.
   [[nodiscard]] position find(std::string_view id) const {
-    const entry wanted = key_of(id);
-    return slots_.empty() ? none : slots_[slot_of(id, wanted)].at;
+    if (const std::uint32_t number = small_number(id); number != none)
+      return number < by_number_.size() ? by_number_[number] : none;
+    return slots_.empty() ? none : slots_[slot_of(id, key_of(id))].at;
   }
 
   /// The position of `id`, which is size() - 1 afterwards if it is new.
   position find_or_add(std::string_view id) {
-    if (2 * (size() + 1) > slots_.size()) grow();
+    if (const std::uint32_t number = small_number(id); number != none) {
+      if (number >= by_number_.size()) by_number_.resize(std::bit_ceil(number + 1), none);
+      if (by_number_[number] == none) by_number_[number] = append(id);
+      return by_number_[number];
+    }
+    if (2 * (hashed_ + 1) > slots_.size()) grow();
     entry wanted = key_of(id);
     entry& slot = slots_[slot_of(id, wanted)];
     if (slot.at != none) return slot.at;
-    require(size() < none, "recllm: more than ", none, " different ids; expected fewer");
-    wanted.at = static_cast<position>(size());
+    wanted.at = append(id);
     slot = wanted;
-    texts_ += id;
-    ends_.push_back(texts_.size());
+    ++hashed_;
     return slot.at;
   }
 
@@ -56,6 +63,25 @@ class id_table {
     position at = none;
     std::uint32_t length = 0;
   };
+
+  /// The number that the id is, or none.
+  static std::uint32_t small_number(std::string_view id) {
+    if (id.empty() || id.size() > 7 || (id.front() == '0' && id.size() > 1)) return none;
+    std::uint32_t number = 0;
+    for (const char c : id) {
+      if (!is_digit(c)) return none;
+      number = number * 10 + static_cast<std::uint32_t>(c - '0');
+    }
+    return number < (1U << 21U) ? number : none;
+  }
+
+  /// A new id's position.
+  position append(std::string_view id) {
+    require(size() < none, "recllm: more than ", none, " different ids; expected fewer");
+    texts_ += id;
+    ends_.push_back(texts_.size());
+    return static_cast<position>(size() - 1);
+  }
 
   static entry key_of(std::string_view id) {
     entry made{0, none, static_cast<std::uint32_t>(id.size())};
@@ -89,9 +115,11 @@ class id_table {
       if (one.at != none) slots_[slot_of(text(one.at), one)] = one;
   }
 
-  std::vector<entry> slots_;       // a power of two of them
-  std::string texts_;              // all ids, one after another
-  std::vector<std::size_t> ends_;  // of each id in texts_
+  std::vector<position> by_number_;  // of small numbers
+  std::vector<entry> slots_;         // of all other ids; a power of two of them
+  std::size_t hashed_ = 0;           // slots in use
+  std::string texts_;                // all ids, one after another
+  std::vector<std::size_t> ends_;    // of each id in texts_
 };
 
 }  // namespace recllm::detail
