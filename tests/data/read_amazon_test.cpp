@@ -3,7 +3,7 @@
 
 #include <fstream>
 
-#include <recllm/data/split.hpp>
+#include <recllm/data/leakage.hpp>
 
 #include "support/catch.hpp"
 #include "support/shared_files.hpp"
