@@ -92,6 +92,19 @@ TEST_CASE("files as they are published are refused with the way to mend them") {
   CHECK_THROWS_WITH(read_amazon(shop.files), Contains("there is no review"));
 }
 
+TEST_CASE("lists deeper than the stack are refused like any other") {
+  const folder shop;
+  const std::string deep = std::string(300'000, '[') + std::string(300'000, ']');
+  for (const char* field : {"category", "description", "title"}) {
+    shop.write("meta.json", "{\"asin\": \"B1\", \"" + std::string(field) + "\": " + deep + "}\n");
+    CHECK_THROWS_WITH(read_amazon(shop.files), Contains("meta.json:1: field '" + std::string(field) +
+                                                        "' holds array; expected text or a number"));
+  }
+  shop.write("reviews.json", "{\"overall\": " + deep + "}\n");
+  CHECK_THROWS_WITH(read_amazon(shop.files),
+                    Contains("reviews.json:1: field 'overall' is array; expected a finite number"));
+}
+
 TEST_CASE("sequences, with and without items") {
   const folder shop;
   CHECK_THROWS_WITH(read_amazon_sequences(shop.path),
@@ -117,13 +130,13 @@ TEST_CASE("sequences, with and without items") {
 
   const auto refused = [&](const std::string& text, const std::string& why) {
     shop.write("sequences.tsv", text);
-    CHECK_THROWS_WITH(read_amazon_sequences(shop.path), Contains("sequences.tsv:" + why));
+    CHECK_THROWS_WITH(read_amazon_sequences(shop.path), Contains("sequences.tsv" + why));
   };
-  refused("h\n1\t10\n1\t20\n", "3: user '1' is there twice; expected one line each");
-  refused("h\n1\t30\n", "2: item '30' has no row in ");
-  refused("h\n1\t\n", "2: user '1' has no items");
-  refused("h\n", "1: there is no sequence");
-  refused("", "0: the file is empty; expected a header");
+  refused("h\n1\t10\n1\t20\n", ":3: user '1' is there twice; expected one line each");
+  refused("h\n1\t30\n", ":2: item '30' has no row in ");
+  refused("h\n1\t\n", ":2: user '1' has no items");
+  refused("h\n", ":1: there is no sequence");
+  refused("", ": the file is empty; expected a header");
 }
 
 TEST_CASE("the published 5-core sets have their published sizes") {

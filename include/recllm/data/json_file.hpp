@@ -9,6 +9,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <recllm/core/check.hpp>
+#include <recllm/core/shown_json.hpp>
 #include <recllm/data/interactions.hpp>
 #include <recllm/data/text_file.hpp>
 #include <recllm/data/time_format.hpp>
@@ -59,7 +61,8 @@ class json_file {
   [[nodiscard]] std::string text_of(const nlohmann::json& value, const std::string& name) const {
     if (value.is_null()) return "";
     if (value.is_string()) return value.get<std::string>();
-    if (value.is_structured()) fail("field '", name, "' holds ", value.dump(), "; expected text or a number");
+    if (value.is_structured())
+      fail("field '", name, "' holds ", value.type_name(), "; expected text or a number");
     return value.dump();
   }
 
@@ -67,8 +70,7 @@ class json_file {
   [[nodiscard]] std::string id(const std::string& name) const {
     const nlohmann::json& value = field(name);
     if (!value.is_string() && !value.is_number_integer())
-      fail("field '", name, "' is ", value.is_null() ? "not there" : value.dump(),
-           "; expected an id, a text or an integer; found: ", keys());
+      fail("field '", name, "' is ", told(value), "; expected an id, a text or an integer; found: ", keys());
     return text_of(value, name);
   }
 
@@ -79,9 +81,7 @@ class json_file {
     if (value.is_null() && otherwise) return *otherwise;
     const std::optional<double> number =
         value.is_string() || value.is_number() ? parse_number(text_of(value, name)) : std::nullopt;
-    if (!number)
-      fail("field '", name, "' is ", value.is_null() ? "not there" : value.dump(),
-           "; expected a finite number; found: ", keys());
+    if (!number) fail("field '", name, "' is ", told(value), "; expected a finite number; found: ", keys());
     return *number;
   }
 
@@ -91,8 +91,7 @@ class json_file {
     const std::optional<std::int64_t> time =
         value.is_string() || value.is_number() ? parse_time(text_of(value, name), format) : std::nullopt;
     if (!time)
-      fail("field '", name, "' is ", value.is_null() ? "not there" : value.dump(), "; expected ",
-           expected_time(format), "; found: ", keys());
+      fail("field '", name, "' is ", told(value), "; expected ", expected_time(format), "; found: ", keys());
     return *time;
   }
 
@@ -103,6 +102,10 @@ class json_file {
   }
 
  private:
+  static std::string told(const nlohmann::json& value) {
+    return value.is_null() ? "not there" : message(shown_json{value});
+  }
+
   [[nodiscard]] std::string keys() const {
     std::string all;
     for (const auto& entry : object_.items()) all += (all.empty() ? "" : ", ") + entry.key();

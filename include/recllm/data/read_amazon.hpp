@@ -32,11 +32,12 @@ struct amazon_files {
 
 namespace detail {
 
-/// Different texts of a list, or of lists in a list, in order of first appearance, the one text itself.
+/// Different texts of a list, or of lists in a list, in order of first appearance, the one text itself; not
+/// of deeper `lists`.
 inline void add_texts(const json_file& file, const nlohmann::json& value, const std::string& name,
-                      std::vector<std::string>& texts) {
-  if (value.is_array()) {
-    for (const nlohmann::json& one : value) add_texts(file, one, name, texts);
+                      std::vector<std::string>& texts, int lists = 2) {
+  if (value.is_array() && lists > 0) {
+    for (const nlohmann::json& one : value) add_texts(file, one, name, texts, lists - 1);
     return;
   }
   std::string text = file.text_of(value, name);

@@ -63,10 +63,11 @@ class text_file {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] std::string_view reader() const { return reader_; }
 
-  /// Throws std::invalid_argument about the current line.
+  /// Throws std::invalid_argument about the current line, or about the file where there is none.
   template <class... Parts>
   [[noreturn]] void fail(const Parts&... parts) const {
-    throw std::invalid_argument(message("recllm: ", reader_, ": ", path_, ":", line_number_, ": ", parts...));
+    const std::string line = line_number_ > 0 ? ":" + std::to_string(line_number_) : "";
+    throw std::invalid_argument(message("recllm: ", reader_, ": ", path_, line, ": ", parts...));
   }
 
  private:

@@ -14,7 +14,6 @@
 #include <fstream>
 #include <functional>
 #include <optional>
-#include <ostream>
 #include <set>
 #include <span>
 #include <stdexcept>
@@ -28,6 +27,7 @@
 
 #include <recllm/core/atomic_file.hpp>
 #include <recllm/core/check.hpp>
+#include <recllm/core/shown_json.hpp>
 #include <recllm/text/white_space.hpp>
 
 namespace recllm {
@@ -61,15 +61,6 @@ inline bool is_utf8(const std::string& text) {
     return false;
   }
 }
-
-/// For messages: a JSON value, or of a list or an object only that it is one, since it may be deeper than the
-/// stack that printing it takes.
-struct shown_json {
-  const nlohmann::json& value;
-  friend std::ostream& operator<<(std::ostream& out, const shown_json& shown) {
-    return shown.value.is_structured() ? out << shown.value.type_name() : out << shown.value;
-  }
-};
 
 /// Finds the tokens of a set in text: the leftmost, of these the longest.
 class token_finder {
