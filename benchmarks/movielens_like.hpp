@@ -16,10 +16,15 @@
 
 namespace benchmarks {
 
+struct movielens_shape {
+  std::size_t ratings = 0;
+  std::size_t films = 10'000;
+};
+
 /// Writes ratings.csv and movies.csv into `folder`. As in ml-25m (its README: 25,000,095 ratings of 62,423
-/// films by 162,541 users): 400 ratings a film, 154 a user and 20 at least, the rows in order of user and
-/// film, half stars, sessions of films rated seconds apart; a few films have most of the ratings.
-inline void write_movielens_like(const std::filesystem::path& folder, std::size_t rows) {
+/// films by 162,541 users): 20 ratings a user at least and about 150 on average, the rows in order of user
+/// and film, half stars, sessions of films rated seconds apart; a few films have most of the ratings.
+inline void write_movielens_like(const std::filesystem::path& folder, movielens_shape shape) {
   using recllm::random_stream;
   constexpr std::array<const char*, 12> genres{"Action", "Adventure", "Animation", "Children",
                                                "Comedy", "Crime",     "Drama",     "Fantasy",
@@ -28,7 +33,8 @@ inline void write_movielens_like(const std::filesystem::path& folder, std::size_
                                               "City",  "Storm", "Letter", "Winter", "Dream"};
   std::filesystem::create_directories(folder);
   const random_stream root(25);
-  const std::size_t films = std::max<std::size_t>(1000, rows / 400);
+  const std::size_t films = shape.films;
+  std::size_t rows = shape.ratings;
 
   std::ofstream movies(folder / "movies.csv", std::ios::binary);
   movies << "movieId,title,genres\n";

@@ -1,8 +1,8 @@
 // From files of ratings to prompts and labels: rows a second, peak memory, and whether cost is linear.
 //
-// Reading, 5-core, leave-one-out with its proof, then for each user a prompt (long-term topics, the last seven
-// days, the last ten films) and a label; one thread, seconds of the processor. Writes a page with plots beside
-// the program.
+// Reading, 5-core, leave-one-out with its proof, then for each user a prompt (long-term topics, the last
+// seven days, the last ten films) and a label; one thread, seconds of the processor. Writes a page with plots
+// beside the program.
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -47,9 +47,10 @@ class ratings_files {
     std::filesystem::remove_all(root_.path, ignored);
   }
 
-  const std::filesystem::path& of(std::size_t rows) {
-    const auto [found, is_new] = folders_.try_emplace(rows, root_.path / std::to_string(rows));
-    if (is_new) benchmarks::write_movielens_like(found->second, rows);
+  const std::filesystem::path& of(benchmarks::movielens_shape shape) {
+    const auto [found, is_new] =
+        folders_.try_emplace(shape.ratings, root_.path / std::to_string(shape.ratings));
+    if (is_new) benchmarks::write_movielens_like(found->second, shape);
     return found->second;
   }
 
@@ -93,7 +94,7 @@ constexpr std::array<const char*, 4> stages{"read", "5-core", "split", "prompts"
 
 void preparation(benchmark::State& state) {
   const auto rows = static_cast<std::size_t>(state.range(0));
-  const std::filesystem::path folder = files.of(rows);
+  const std::filesystem::path folder = files.of({.ratings = rows});
   std::array<double, stages.size()> seconds{};
   double prompts = 0, characters = 0, peak = 0;
   for (auto _ : state) {
@@ -140,7 +141,8 @@ BENCHMARK(preparation)
 
 /// As many ratings as MovieLens-25M has, read.
 void reading(benchmark::State& state) {
-  const std::filesystem::path folder = files.of(static_cast<std::size_t>(state.range(0)));
+  const std::filesystem::path folder =
+      files.of({.ratings = static_cast<std::size_t>(state.range(0)), .films = 62'423});
   for (auto _ : state) {
     forget_peak();
     benchmark::DoNotOptimize(read_movielens(folder));

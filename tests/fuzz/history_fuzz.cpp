@@ -42,8 +42,10 @@ std::vector<event> events_of(const std::string& text) {
 }
 
 bool within(std::int64_t time, const time_window& window) {
-  const auto age = static_cast<__int128>(window.now) - time;
-  return age >= 0 && age <= static_cast<__int128>(window.days) * 86'400;
+  if (time > window.now) return false;
+  // Unsigned: the distance of any two times fits.
+  const auto age = static_cast<std::uint64_t>(window.now) - static_cast<std::uint64_t>(time);
+  return age <= static_cast<std::uint64_t>(window.days) * 86'400;
 }
 
 void check_window(const std::vector<activity>& told, const time_window& window) {

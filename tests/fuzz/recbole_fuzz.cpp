@@ -1,36 +1,16 @@
 // RecBole's atomic files: .user, .item and .inter. What is read is a dataset, and comes back from the files
 // that are written of it.
 #include <algorithm>
-#include <cmath>
-#include <set>
 
 #include <recllm/data/readers.hpp>
 #include <recllm/data/write_recbole.hpp>
 
-#include "fuzz/fuzz.hpp"
+#include "fuzz/dataset.hpp"
 
 using namespace recllm;
 using fuzz::expect;
 
 namespace {
-
-void check(const dataset& data) {
-  expect(data.histories.size() == data.users.size(), "histories of other users");
-  std::set<std::string> users, items;
-  for (const user& one : data.users) expect(users.insert(one.id).second, "user ", one.id, " twice");
-  for (const item& one : data.items) expect(items.insert(one.id).second, "item ", one.id, " twice");
-  std::size_t events = 0;
-  for (std::size_t u = 0; u < data.users.size(); ++u) {
-    const std::vector<event>& history = data.histories[u];
-    events += history.size();
-    for (const event& e : history) {
-      expect(e.user == u && e.item < data.items.size(), "user ", e.user, ", item ", e.item);
-      expect(std::isfinite(e.value), "value ", e.value);
-    }
-    expect(std::ranges::is_sorted(history, {}, &event::time), "a history is not in time order");
-  }
-  expect(events > 0, "no events");
-}
 
 bool same(const event& a, const event& b) {
   return a.user == b.user && a.item == b.item && a.value == b.value && a.time == b.time &&
@@ -57,7 +37,8 @@ void read(const std::vector<std::string>& texts, const recbole_settings& setting
   for (std::size_t i = 0; i < 3; ++i)
     fuzz::expect_place_in(data.refusal, fuzz::file(names[i]).path().string(), texts[i]);
   if (!data.value) return;
-  check(*data.value);
+  fuzz::expect_dataset(*data.value);
+  expect(fuzz::events_of(*data.value) > 0, "no events");
   recbole_settings again = settings;
   again.name = "written";
   const auto written =

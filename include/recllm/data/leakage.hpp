@@ -45,11 +45,13 @@ inline void prove_no_leakage(const dataset& data, held_out question, std::span<c
       detail::asked_history(data, question, "prove_no_leakage").first(question.target_position);
   for (std::size_t i = 0; i < shown.size(); ++i) {
     const event& e = shown[i];
-    const auto there = std::ranges::equal_range(past, e.time, {}, &event::time);
-    const bool known = std::ranges::any_of(there, [&](const event& other) {
-      return other.user == e.user && other.item == e.item && other.value == e.value &&
-             other.action == e.action;
-    });
+    auto other = std::ranges::lower_bound(past, e.time, {}, &event::time);
+    const auto is_other = [&] {
+      return other->user != e.user || other->item != e.item || other->value != e.value ||
+             other->action != e.action;
+    };
+    while (other != past.end() && other->time == e.time && is_other()) ++other;
+    const bool known = other != past.end() && other->time == e.time;
     require(known, "recllm: prove_no_leakage: user '", data.users[question.user].id,
             "': the prompt shows as event ", i, " of ", shown.size(), " item ", e.item, " at time ", e.time,
             ", which is none of the ", past.size(), " events before its target; show only those");
