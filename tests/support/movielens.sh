@@ -64,5 +64,6 @@ refused "cannot write into the folder" --data "$work/data" --output /dev/null/x
 refused "--sft-steps" --data "$work/data" --sft-steps 0
 printf 'user_id:token\titem_id:token\trating:float\ttimestamp:float\n1\t2\tgood\t5\n' >"$work/data/x.inter"
 refused "x.inter" --data "$work/data" --output "$work/none"
-head -1 "$work/data/x.user" >"$work/data/y"; mv "$work/data/y" "$work/data/x.user"
-refused ".user file" --data "$work/data" --output "$work/none"
+made_up_films "$work/no_users"
+sed -i 1q "$work/no_users/x.user"
+refused ".user file" --data "$work/no_users" --output "$work/none"
