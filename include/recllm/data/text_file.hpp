@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include <recllm/core/check.hpp>
@@ -24,9 +26,13 @@ class text_file {
 
   /// `reader` begins every message; `hint` tells how to mend a file that cannot be opened.
   text_file(std::string_view reader, const std::filesystem::path& path, std::string_view hint)
-      : reader_(reader), path_(path.string()), in_(path, std::ios::binary), buffer_(block) {
+      : reader_(reader), path_(path.string()), in_(path, std::ios::binary) {
     require(!std::filesystem::is_directory(path) && in_.is_open(), "recllm: ", reader_, ": cannot open ",
             path_, "; expected a readable ", hint);
+    std::error_code not_regular;  // such as a pipe: of unknown size
+    const std::uintmax_t size = std::filesystem::file_size(path, not_regular);
+    if (!not_regular && size < block) block_ = static_cast<std::size_t>(size) + 1;
+    buffer_.resize(block_);
     fill();
     const std::string_view start(buffer_.data(), end_);
     require(!start.starts_with("\x1F\x8B"), "recllm: ", reader_, ": ", path_,
@@ -99,12 +105,12 @@ class text_file {
       line_number_ = lines_ + 1;
       fail("the line is longer than ", longest_line, " bytes; expected lines of text");
     }
-    if (kept + block > buffer_.size()) buffer_.resize(2 * buffer_.size());
+    if (kept + block_ > buffer_.size()) buffer_.resize(2 * buffer_.size());
     std::memmove(buffer_.data(), buffer_.data() + begin_, kept);
     line_end_ -= begin_;
     next_ -= begin_;
     begin_ = 0;
-    in_.read(buffer_.data() + kept, static_cast<std::streamsize>(block));
+    in_.read(buffer_.data() + kept, static_cast<std::streamsize>(block_));
     if (in_.bad()) fail("reading failed after this line");
     end_ = kept + static_cast<std::size_t>(in_.gcount());
     return end_ > kept;
@@ -112,6 +118,7 @@ class text_file {
 
   std::string reader_, path_;
   std::ifstream in_;
+  std::size_t block_ = block;  // read at once; less for a small file
   std::vector<char> buffer_;
   std::size_t begin_ = 0, line_end_ = 0;  // of the current line
   std::size_t next_ = 0, end_ = 0;        // of what is read and not yet given
