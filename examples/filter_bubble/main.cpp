@@ -40,7 +40,7 @@ int main(int argc, char** argv) try {
   o.output = "results/filter_bubble";
   o.learning_rate = 2e-4;
   std::filesystem::path sft_folder;
-  std::vector<double> diversity_weights{0, 0.3, 1.0}, novelty_weights{0.05, 0.2};
+  std::vector<double> diversity_weights{0, 0.3, 1.0}, novelty_weights{0.1};
   CLI::App app("Accuracy against diversity and novelty: GRPO's reward, and re-ranking.");
   CLI::Option_group* source = app.add_option_group("data");
   source->add_option("--data", o.data, "folder with RecBole atomic files (.inter .item .user)");
@@ -243,19 +243,22 @@ int main(int argc, char** argv) try {
   }
 
   // GRPO from the same model, once for each weight; twelve lists a prompt, held near the SFT model.
+  // Advantages are not divided by the group's deviation, or groups that differ in diversity alone would count
+  // like those that differ in accuracy.
   const auto learn = [&](const std::string& front, double weight, const auto& goal) {
     auto policy = sft_model;
     progress bar({.label = front + " " + std::to_string(weight).substr(0, 4),
                   .total = static_cast<std::size_t>(o.grpo_steps)});
-    for (const auto& m : train(policy, grpo{.kl_coef = o.kl_coef}, goal, practice,
-                               {.steps = o.grpo_steps,
-                               .prompts_per_step = std::min<std::size_t>(32, practice.size()),
-                               .group_size = o.group_size,
-                               .learning_rate = o.learning_rate,
-                               .schedule = schedule::constant,
-                               .seed = o.seed},
-                               &sft_model) |
-                             tee(bar))
+    for (const auto& m :
+         train(policy, grpo{.kl_coef = o.kl_coef, .scale = advantage_scale::none}, goal, practice,
+               {.steps = o.grpo_steps,
+               .prompts_per_step = std::min<std::size_t>(32, practice.size()),
+               .group_size = o.group_size,
+               .learning_rate = o.learning_rate,
+               .schedule = schedule::constant,
+               .seed = o.seed},
+               &sft_model) |
+             tee(bar))
       static_cast<void>(m);
     measure_lists(front, weight, written(policy));
   };
