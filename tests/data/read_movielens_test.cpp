@@ -126,6 +126,7 @@ TEST_CASE("a title's year is its last number of four digits in parentheses") {
   const std::vector<std::array<const char*, 3>> cases{
       {"Seven (a.k.a. Se7en) (1995)", "Seven (a.k.a. Se7en)", "1995"},
       {"Land Before Time III (1995) (V)", "Land Before Time III (V)", "1995"},
+      {"(1995) (V)", "(V)", "1995"},
       {"2012 (2009) ", "2012", "2009"},
       {"Babylon 5", "Babylon 5", ""},
       {" Dark (2017-2019) ", "Dark (2017-2019)", ""},

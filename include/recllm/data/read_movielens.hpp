@@ -63,7 +63,8 @@ inline void part_title_and_year(item& film, const table_file&) {
     const std::string behind(trimmed(std::string_view(title).substr(open + 6)));
     title.resize(open);
     title = std::string(trimmed(title));
-    if (!behind.empty()) title += " " + behind;
+    if (!title.empty() && !behind.empty()) title += " ";
+    title += behind;
     return;
   }
   title = std::string(trimmed(title));
