@@ -56,8 +56,8 @@ inline std::string gnuplot_head(const std::string& name, const std::string& y_la
   return script.str();
 }
 
-inline void gnuplot_data(std::ostream& script, const std::string& name,
-                         const std::vector<log_point>& points, bool joined = false) {
+inline void gnuplot_data(std::ostream& script, const std::string& name, const std::vector<log_point>& points,
+                         bool joined = false) {
   script << '$' << name << " << EOD\n";
   double before = -std::numeric_limits<double>::infinity();
   for (const log_point& p : points) {
