@@ -149,6 +149,8 @@ TEST_CASE("what does not fit is named by file, line, column and value") {
       ":2: field 2 goes on after its closing quote; expected ',' there, or a quote inside a field written "
       "twice");
   refused("u,\xE9,5,20\n", ":2: item id '\xE9' is not UTF-8; convert the file first, for example by iconv");
+  refused(",a,5,20\n", ":2: user id is empty; without one, events of many would be taken for one's");
+  refused("u,,5,20\n", ":2: item id is empty; without one, events of many would be taken for one's");
   refused("", ":1: there is no interaction; expected at least one row");
   csv_settings settings{.action = "rating"};
   shop.write("log.csv", "user_id,item_id,rating,timestamp\nu,a,5,20\n");
@@ -159,6 +161,9 @@ TEST_CASE("what does not fit is named by file, line, column and value") {
   shop.write("items.csv", "item_id,title\nb,B\nb,C\n");
   CHECK_THROWS_WITH(read_csv(shop.files),
                     Contains("items.csv:3: item id 'b' is there twice; expected one row"));
+  shop.write("items.csv", "item_id,title\n,B\n");
+  CHECK_THROWS_WITH(read_csv(shop.files),
+                    Contains("items.csv:2: item id is empty; expected an id in every row"));
   shop.write("items.csv", "item_id,title\nb,B\n");
   CHECK_THROWS_WITH(read_csv(shop.files),
                     Contains("log.csv:2: item 'a' has no row in " + shop.file("items.csv")));

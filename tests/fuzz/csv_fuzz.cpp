@@ -1,6 +1,9 @@
 // CSV files, then filters and splits of what was read: events, items, users, and letters that choose
-// settings.
+// settings. What is read is read again from files in which every field is quoted.
+#include <charconv>
+
 #include <recllm/data.hpp>
+#include <recllm/text/showable.hpp>
 
 #include "fuzz/dataset.hpp"
 
@@ -24,6 +27,49 @@ void filter_and_split(const dataset& read) {
   prove_no_leakage(read, leave_one_out(read));
   const std::int64_t half = time_at_share(read, 0.5);
   prove_no_leakage(read, temporal_split(read, half), half);
+}
+
+/// RFC 4180's quoting of every field, and its line ends.
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+  std::string text;
+  for (const std::vector<std::string>& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (i > 0) text += ',';
+      text += '"';
+      for (const char c : row[i]) text += std::string(c == '"' ? 2 : 1, c);
+      text += '"';
+    }
+    text += "\r\n";
+  }
+  return text;
+}
+
+std::string shown(double value) {
+  char digits[32];
+  return {digits, std::to_chars(digits, digits + sizeof digits, value).ptr};
+}
+
+/// Written with every field quoted, the dataset is read back.
+void check_quoted(const dataset& data, const std::vector<std::string>& attributes) {
+  std::vector<std::vector<std::string>> events{{"user_id", "item_id", "rating", "timestamp", "action"}};
+  std::vector<std::vector<std::string>> items{{"item_id", "title", "topics"}}, users{{"user_id"}};
+  for (const std::vector<event>& history : data.histories)
+    for (const event& e : history)
+      events.push_back({data.users[e.user].id, data.items[e.item].id, shown(e.value), std::to_string(e.time),
+                        std::string(engagement_names[static_cast<std::size_t>(e.action)].second)});
+  for (const item& one : data.items) items.push_back({one.id, one.title, join(one.topics, "|")});
+  users[0].insert(users[0].end(), attributes.begin(), attributes.end());
+  for (const user& one : data.users) {
+    users.push_back({one.id});
+    for (const auto& [name, value] : one.attributes) users.back().push_back(value);
+  }
+  const fuzz::file e("quoted.events"), i("quoted.items"), u("quoted.users");
+  e.write(table(events));
+  i.write(table(items));
+  u.write(table(users));
+  const csv_settings settings{.action = "action", .topics = "topics", .attributes = attributes};
+  expect(fuzz::same(read_csv({e.path(), i.path(), u.path()}, settings), data),
+         "quoted, it is another dataset");
 }
 
 }  // namespace
@@ -62,6 +108,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   if (!data.value) return 0;
   expect_dataset(*data.value);
   expect(events_of(*data.value) > 0, "no events");
+  if (!has('u')) settings.attributes.clear();  // users of the events alone have none
+  check_quoted(*data.value, settings.attributes);
+  fuzz::expect_written(*data.value, {.action = "action", .attributes = settings.attributes});
   filter_and_split(*data.value);
   return 0;
 }

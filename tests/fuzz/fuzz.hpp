@@ -105,7 +105,9 @@ inline void expect_place_in(std::string_view sentence, const std::string& source
 /// A file of a folder that goes with the program. TMPDIR says where; in memory is best.
 class file {
  public:
-  explicit file(const std::string& name) : path_(folder() / name) {}
+  explicit file(const std::string& name) : path_(folder() / name) {
+    std::filesystem::create_directories(path_.parent_path());
+  }
 
   void write(std::string_view bytes) const {
     std::ofstream out(path_, std::ios::binary | std::ios::trunc);

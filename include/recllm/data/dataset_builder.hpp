@@ -25,6 +25,7 @@ struct entry_list {
   /// Adds an entry with a row of its own; `row.fail` throws if there is one of that id already.
   template <class Row>
   void add(Entry entry, const Row& row) {
+    if (entry.id.empty()) row.fail(kind, " id is empty; expected an id in every row");
     if (positions.find(entry.id) != id_table::none)
       row.fail(kind, " id '", entry.id, "' is there twice; expected one row each");
     positions.find_or_add(entry.id);
@@ -40,6 +41,7 @@ struct entry_list {
         row.fail(kind, " '", id, "' has no row in ", listed_in, "; add it there or leave this row out");
       return found;
     }
+    if (id.empty()) row.fail(kind, " id is empty; without one, events of many would be taken for one's");
     const std::uint32_t found = positions.find_or_add(id);
     if (found == entries.size()) {
       if (!is_utf8(id))

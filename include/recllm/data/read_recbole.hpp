@@ -18,7 +18,7 @@ namespace recllm {
 
 /// Which files and columns read_recbole() reads. The defaults are those of RecBole's MovieLens-100k.
 struct recbole_settings {
-  std::string name;  ///< the files are <name>.inter, <name>.item, <name>.user; "" = the one .inter there is
+  std::string name{};  ///< the files are <name>.inter, <name>.item, <name>.user; "" = the one .inter there is
   std::string user_id = "user_id";    ///< in .inter and .user
   std::string item_id = "item_id";    ///< in .inter and .item
   std::string rating = "rating";      ///< in .inter, a number

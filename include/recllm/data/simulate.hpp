@@ -14,6 +14,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -92,8 +93,8 @@ inline feed_catalogue feed_posts(const feed_settings& o, const random_stream& ro
     items[i].title = topic + " for " + std::string(subject) + ", part " + std::to_string(i % 5 + 1);
   }
   for (std::size_t i = 0; i < o.posts; ++i) popular[i] = i;
-  std::ranges::stable_sort(popular,
-                           [&](std::size_t a, std::size_t b) { return posts[a].quality > posts[b].quality; });
+  std::ranges::stable_sort(popular, std::ranges::greater{},
+                           [&](std::size_t i) { return all.posts[i].quality; });
   return all;
 }
 

@@ -28,6 +28,7 @@
 #include <recllm/core/atomic_file.hpp>
 #include <recllm/core/check.hpp>
 #include <recllm/core/shown_json.hpp>
+#include <recllm/text/utf8.hpp>
 #include <recllm/text/white_space.hpp>
 
 namespace recllm {
@@ -53,14 +54,6 @@ struct text_hash {
 };
 
 using token_ids = std::unordered_map<std::string, int, text_hash, std::equal_to<>>;
-
-inline bool is_utf8(const std::string& text) {
-  try {
-    return !nlohmann::json(text).dump().empty();
-  } catch (const nlohmann::json::type_error&) {
-    return false;
-  }
-}
 
 /// Finds the tokens of a set in text: the leftmost, of these the longest.
 class token_finder {
