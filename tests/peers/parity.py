@@ -3,9 +3,9 @@
     python parity.py <recllm_conformance> [rounds]
 
 Peers: TRL (the loss methods of its trainers, called on stand-ins) and verl (trainer/ppo/core_algos), written for
-TRL 1.16.0 and verl 0.9.1, their gradients by autograd, in double; RecBole and rapidfuzz, see ranked_lists.py. Whichever
-is there. Exit status: 0 all agree, losses within 1e-6, lists within 1e-9, relative above 1; 1 some do not; 77 no peer
-can be imported, said on standard output.
+TRL 1.16.0 and verl 0.9.1, their gradients by autograd, in double; RecBole and rapidfuzz, see ranked_lists.py;
+transformers, see models.py. Whichever is there. Exit status: 0 all agree, losses within 1e-6, lists within 1e-9,
+logits within 1e-4, relative above 1; 1 some do not; 77 no peer can be imported, said on standard output.
 """
 
 import contextlib
@@ -35,6 +35,7 @@ try:
 except ImportError as missing:
     skip(f"{missing}; install numpy and torch")
 
+import models
 import ranked_lists
 
 torch.set_default_dtype(torch.float64)
@@ -508,7 +509,12 @@ def main():
     rapidfuzz = imported(
         "rapidfuzz", {"LCSseq": ("rapidfuzz.distance", "LCSseq"), "Indel": ("rapidfuzz.distance", "Indel")}
     )
+    transformers = imported(
+        "transformers",
+        {name: ("transformers", name) for name in ("Qwen2Config", "Qwen3Config", "LlamaConfig", "AutoModelForCausalLM")},
+    )
     suites = [
+        (transformers, (models.language_models,)),
         (trl, (trl_policy, trl_pair_loss, trl_kto_loss, trl_reference_free)),
         (verl, (verl_policy, verl_kl_and_values, verl_advantages)),
         (recbole, (ranked_lists.recbole_metrics,)),

@@ -117,8 +117,8 @@ TEST_CASE("a config that cannot be says which field", "[qwen]") {
   expect("{}", "'model_type' is missing");
   expect(R"({"model_type":"gpt2",)" + sizes + "}", "model_type 'gpt2'");
   expect(R"({"model_type":"qwen2","vocab_size":"many"})", "'vocab_size' = \"many\"");
-  expect(R"({"model_type":"llama","rope_scaling":{"factor":8},)" + sizes + "}",
-         "'rope_scaling' is not supported");
+  expect(R"({"model_type":"llama","rope_scaling":{"type":"dynamic","factor":8},)" + sizes + "}",
+         "rope_type 'dynamic'");
   CHECK_THROWS_WITH(read_qwen_config(folder / "no.json"), Catch::Contains("cannot open"));
   std::filesystem::remove_all(folder);
 }

@@ -45,7 +45,7 @@ TEST_CASE("a file that lies is refused with its name", "[safetensors]") {
   write("{}", 0, 1'000'000'000'000ULL);
   CHECK_THROWS_WITH(read_safetensors(file), Catch::Contains("the header claims 1000000000000 bytes"));
   std::ofstream(file) << "abc";
-  CHECK_THROWS_WITH(read_safetensors(file), Catch::Contains("the header claims"));
+  CHECK_THROWS_WITH(read_safetensors(file), Catch::Contains("the file has 3 bytes, expected 8"));
   expect_refused("[]", 0, "not a JSON object");
   expect_refused("{", 0, "not a JSON object");
   expect_refused(R"({"w":{"dtype":"F32"}})", 4, "tensor 'w': expected the fields");

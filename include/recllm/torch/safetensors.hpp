@@ -1,12 +1,10 @@
-// Hugging Face's safetensors files: named tensors behind a JSON header (format: safetensors README,
-// "Format").
+// Tensors in and out of safetensors files.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <string>
 #include <utility>
@@ -16,6 +14,8 @@
 
 #include <recllm/core/atomic_file.hpp>
 #include <recllm/core/check.hpp>
+#include <recllm/core/mapped_file.hpp>
+#include <recllm/model/safetensors_file.hpp>
 #include <recllm/torch/torch.hpp>
 
 namespace recllm::torch_bridge {
@@ -31,61 +31,18 @@ inline const std::vector<std::pair<std::string, at::ScalarType>>& safetensors_ty
 }
 }  // namespace detail
 
-/// All tensors of the file, on the CPU, in the types they are stored in (F32, F16, BF16, I64).
-/// Throws std::invalid_argument that names file and tensor where the header is cut or too long, a type is
-/// unknown, or a tensor's bytes do not fit its shape, overlap another's or leave the file.
+/// All tensors of the file, on the CPU, in the types they are stored in (F32, F16, BF16, I64). Throws
+/// std::invalid_argument that names the file where it cannot be opened or is malformed (parse_safetensors()).
 [[nodiscard]] inline tensor_map read_safetensors(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  require(in.good(), "recllm: read_safetensors: cannot open ", path.string());
-  const std::uint64_t file_bytes = std::filesystem::file_size(path);
-  std::uint64_t header_bytes = 0;
-  in.read(reinterpret_cast<char*>(&header_bytes), sizeof header_bytes);
-  require(in.good() && header_bytes <= file_bytes - 8, "recllm: read_safetensors: ", path.string(),
-          ": the header claims ", header_bytes, " bytes, the file has ", file_bytes);
-  std::string header(header_bytes, '\0');
-  in.read(header.data(), static_cast<std::streamsize>(header_bytes));
-  const nlohmann::json fields = nlohmann::json::parse(header, nullptr, false);
-  require(in.good() && fields.is_object(), "recllm: read_safetensors: ", path.string(),
-          ": the header is not a JSON object");
-
-  const std::uint64_t data_bytes = file_bytes - 8 - header_bytes;
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> taken;
+  const mapped_file file("read_safetensors", path);
   tensor_map tensors;
-  for (const auto& [name, field] : fields.items()) {
-    if (name == "__metadata__") continue;
-    const std::string where = message("recllm: read_safetensors: ", path.string(), ": tensor '", name, "'");
-    try {
-      const std::string type = field.at("dtype").get<std::string>();
-      const auto& types = detail::safetensors_types();
-      const auto known =
-          std::find_if(types.begin(), types.end(), [&](const auto& t) { return t.first == type; });
-      require(known != types.end(), where, ": dtype ", type, ", expected F32, F16, BF16 or I64");
-      const std::vector<std::int64_t> shape = field.at("shape").get<std::vector<std::int64_t>>();
-      const auto offsets = field.at("data_offsets").get<std::pair<std::uint64_t, std::uint64_t>>();
-      std::uint64_t bytes = at::elementSize(known->second);
-      for (const std::int64_t extent : shape) {
-        require(extent >= 0 && (extent == 0 || bytes <= data_bytes / static_cast<std::uint64_t>(extent)),
-                where, ": shape does not fit the file");
-        bytes *= static_cast<std::uint64_t>(extent);
-      }
-      require(offsets.first <= offsets.second && offsets.second <= data_bytes &&
-                  offsets.second - offsets.first == bytes,
-              where, ": data_offsets [", offsets.first, ", ", offsets.second, ") for ", bytes,
-              " bytes in a file of ", data_bytes);
-      at::Tensor tensor = at::empty(shape, at::TensorOptions(known->second));
-      in.seekg(static_cast<std::streamoff>(8 + header_bytes + offsets.first));
-      in.read(static_cast<char*>(tensor.data_ptr()), static_cast<std::streamsize>(bytes));
-      require(in.good(), where, ": the file ended early");
-      if (bytes > 0) taken.push_back(offsets);
-      tensors.emplace(name, std::move(tensor));
-    } catch (const nlohmann::json::exception&) {
-      require(false, where, ": expected the fields dtype, shape and data_offsets");
-    }
+  for (const stored_tensor& stored : parse_safetensors(file.bytes(), path.string())) {
+    const auto& types = detail::safetensors_types();
+    const auto type = std::ranges::find(types, stored.type, &std::pair<std::string, at::ScalarType>::first);
+    at::Tensor tensor = at::empty(stored.shape, at::TensorOptions(type->second));
+    if (!stored.bytes.empty()) std::memcpy(tensor.data_ptr(), stored.bytes.data(), stored.bytes.size());
+    tensors.emplace(stored.name, std::move(tensor));
   }
-  std::sort(taken.begin(), taken.end());
-  for (std::size_t i = 1; i < taken.size(); ++i)
-    require(taken[i - 1].second <= taken[i].first, "recllm: read_safetensors: ", path.string(),
-            ": two tensors overlap at byte ", taken[i].first);
   return tensors;
 }
 
