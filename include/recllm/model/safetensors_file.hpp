@@ -51,7 +51,9 @@ namespace recllm {
 
   std::vector<stored_tensor> tensors;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> taken;
-  for (const auto& [name, field] : fields.items()) {
+  for (const auto& entry : fields.items()) {
+    const std::string& name = entry.key();
+    const json& field = entry.value();
     if (name == "__metadata__") continue;
     const auto expected = [&](bool good) {
       check(good, "tensor '", name, "': expected the fields dtype, shape and data_offsets");
