@@ -78,7 +78,8 @@ struct packed_rows {
 
 /// Packs rows; neighbouring rows of one prompt share it.
 template <class Completion>
-[[nodiscard]] packed_rows pack_rows(const token_rollouts<Completion>& r, row_block rows, at::Device device) {
+[[nodiscard]] packed_rows pack_rows(const token_rollouts<Completion>& r, row_block rows, at::Device device,
+                                    prompt_attention attention = prompt_attention::masked) {
   std::vector<prompt_group> groups;
   std::vector<std::int64_t> prompt_end;  // of each row: place of its prompt's last token
   std::int64_t place = 0;
@@ -101,7 +102,7 @@ template <class Completion>
     groups.back().completions.push_back(inputs);
     place += static_cast<std::int64_t>(inputs.size());
   }
-  packed_rows packed{pack(groups, device), {}, {}, {{}, rows.count, r.mask.cols()}};
+  packed_rows packed{pack(groups, device, attention), {}, {}, {{}, rows.count, r.mask.cols()}};
 
   std::vector<std::int64_t> sources, targets;
   for (Eigen::Index i = 0; i < rows.count; ++i) {
@@ -197,6 +198,7 @@ class causal_lm {
     generation_options sampling = {};
     adamw_options optimizer = {};
     double dropout = 0.0;
+    prompt_attention attention = prompt_attention::masked;  ///< in log_probs() and trace()
   };
 
   causal_lm(qwen model, options settings)
@@ -313,7 +315,7 @@ class causal_lm {
 
  private:
   [[nodiscard]] token_trace forward(const rollouts_type& r, row_block rows, double dropout) const {
-    detail::packed_rows packed = detail::pack_rows(r, rows, model_.device());
+    detail::packed_rows packed = detail::pack_rows(r, rows, model_.device(), options_.attention);
     at::Generator generator =
         at::make_generator<at::CPUGeneratorImpl>(random_stream(static_cast<std::uint64_t>(optimizer_.steps()))
                                                      .split(static_cast<std::uint64_t>(rows.first))

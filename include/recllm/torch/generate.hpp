@@ -62,7 +62,7 @@ class group_cache {
       kept.prompt_values[p].narrow(1, 0, g.tokens).copy_(v.narrow(0, g.first, g.tokens).transpose(0, 1));
       padding_[p].narrow(2, g.tokens, longest - g.tokens).fill_(-std::numeric_limits<float>::infinity());
     }
-    return qwen::attend(batch, q, k, v);
+    return attend(batch, q, k, v);
   }
 
   /// Attention of the newest token of each of the P G completions, number `place` in its completion, over its

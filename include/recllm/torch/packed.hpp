@@ -2,6 +2,7 @@
 // other.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -21,6 +22,13 @@ struct prompt_group {
   std::vector<std::span<const std::int64_t>> completions;
 };
 
+/// How a group's completions attend to the one copy of their prompt (torch/attention.hpp); both compute the
+/// same to rounding.
+enum class prompt_attention {
+  masked,  ///< one attention over the group, with a mask of (P + sum of C)^2
+  merged  ///< to the prompt and to themselves apart, merged; less work and memory the longer the prompt (CPU)
+};
+
 /// N tokens of groups that lie one after another: the prompt's P tokens, then each completion's. All but
 /// attention sees P + sum of C tokens a group instead of G (P + C).
 struct packed_batch {
@@ -30,6 +38,8 @@ struct packed_batch {
     std::int64_t prompt = 0;    ///< P
     std::int64_t tokens = 0;    ///< P + sum of C
     at::Tensor attention_bias;  ///< tokens x tokens: 0 = may attend, -inf = may not; undefined = plain causal
+    at::Tensor place;  ///< merged: G x longest C, a token's number among those of all completions, their
+                       ///< number where there is none
   };
 
   at::Tensor tokens;          ///< N, int64
@@ -47,10 +57,30 @@ inline at::Tensor shared_prompt_bias(const at::Tensor& owner) {
   return at::zeros(allowed.sizes(), at::kFloat)
       .masked_fill(allowed.logical_not(), -std::numeric_limits<float>::infinity());
 }
+
+/// packed_batch::group::place; undefined where no completion holds a token.
+inline at::Tensor token_places_of(std::span<const std::span<const std::int64_t>> completions) {
+  std::size_t tokens = 0, longest = 0;
+  for (const auto& completion : completions) {
+    tokens += completion.size();
+    longest = std::max(longest, completion.size());
+  }
+  if (tokens == 0) return {};
+  std::vector<std::int64_t> places;
+  std::int64_t next = 0;
+  for (const auto& completion : completions)
+    for (std::size_t t = 0; t < longest; ++t)
+      places.push_back(t < completion.size() ? next++ : static_cast<std::int64_t>(tokens));
+  return torch::tensor(places, at::kLong).view({-1, static_cast<std::int64_t>(longest)});
+}
 }  // namespace detail
 
-/// Packs the groups on `device`. Throws where a prompt is empty.
-[[nodiscard]] inline packed_batch pack(std::span<const prompt_group> groups, at::Device device) {
+/// Packs the groups on `device`. Throws where a prompt is empty, and for merged attention elsewhere than on
+/// the CPU.
+[[nodiscard]] inline packed_batch pack(std::span<const prompt_group> groups, at::Device device,
+                                       prompt_attention attention = prompt_attention::masked) {
+  require(attention == prompt_attention::masked || device.is_cpu(),
+          "recllm: pack: prompt_attention::merged is for the CPU, the device is ", device.str());
   packed_batch batch;
   std::vector<std::int64_t> tokens, positions;
   for (const prompt_group& source : groups) {
@@ -70,8 +100,10 @@ inline at::Tensor shared_prompt_bias(const at::Tensor& owner) {
       batch.completion.push_back(static_cast<std::int64_t>(tokens.size()));
       append(source.completions[c], prompt, static_cast<std::int64_t>(c) + 1);
     }
-    packed_batch::group group{first, prompt, static_cast<std::int64_t>(owner.size()), {}};
-    if (source.completions.size() > 1)
+    packed_batch::group group{first, prompt, static_cast<std::int64_t>(owner.size()), {}, {}};
+    if (source.completions.size() > 1 && attention == prompt_attention::merged)
+      group.place = detail::token_places_of(source.completions);
+    else if (source.completions.size() > 1)
       group.attention_bias = detail::shared_prompt_bias(torch::tensor(owner, at::kLong)).to(device);
     batch.groups.push_back(std::move(group));
   }

@@ -23,6 +23,7 @@
 #include <recllm/core/random.hpp>
 #include <recllm/model/model_files.hpp>
 #include <recllm/model/qwen_config.hpp>
+#include <recllm/torch/attention.hpp>
 #include <recllm/torch/packed.hpp>
 #include <recllm/torch/rope.hpp>
 #include <recllm/torch/safetensors.hpp>
@@ -133,29 +134,9 @@ class qwen {
     return hidden(
         batch.tokens, batch.positions,
         [&](std::int64_t, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-          return attend(batch, q, k, v);
+          return torch_bridge::attend(batch, q, k, v);
         },
         drop);
-  }
-
-  /// Attention within each group of a packed batch: N x heads x head_dim.
-  [[nodiscard]] static at::Tensor attend(const packed_batch& batch, const at::Tensor& q, const at::Tensor& k,
-                                         const at::Tensor& v) {
-    std::vector<at::Tensor> parts;
-    parts.reserve(batch.groups.size());
-    for (const packed_batch::group& g : batch.groups) {
-      const auto heads_first = [&](const at::Tensor& t) {
-        return t.narrow(0, g.first, g.tokens).transpose(0, 1).unsqueeze(0);
-      };
-      const bool causal = !g.attention_bias.defined();
-      const std::optional<at::Tensor> bias =
-          causal ? std::nullopt : std::optional<at::Tensor>(g.attention_bias);
-      parts.push_back(at::scaled_dot_product_attention(heads_first(q), heads_first(k), heads_first(v), bias,
-                                                       0.0, causal, std::nullopt, /*enable_gqa=*/true)
-                          .squeeze(0)
-                          .transpose(0, 1));
-    }
-    return at::cat(parts);
   }
 
  private:

@@ -6,6 +6,7 @@
 #pragma push_macro("LOG")
 #include <ATen/CPUGeneratorImpl.h>
 #include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
 #include <torch/types.h>
 #undef CHECK
 #undef LOG
