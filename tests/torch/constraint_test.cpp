@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
+#include <recllm/text/item_trie.hpp>
 #include <recllm/torch/causal_lm.hpp>
 
 #include "support/catch.hpp"
@@ -121,4 +123,53 @@ TEST_CASE("given completions are not held to a constraint", "[constraint]") {
   const std::vector<text> said{{{1, 11, 11}}};
   const auto r = policy.given(std::span(prompts).first(1), said);
   CHECK(policy.log_probs(r, {0, 1})(0, 2) > -20.0f);
+}
+
+TEST_CASE("lists under a trie: never left in 100,000 samples, of probabilities that sum to 1",
+          "[constraint]") {
+  const std::vector<token_ids> items{{1, 2}, {1, 3, 2}, {4, 2}, {5, 1}};
+  const item_trie trie(items);
+  const item_list_walk start(trie, {.separator = 9, .end = 0, .length = 2});
+  const causal_lm<text, text> policy(
+      qwen({.vocab_size = vocabulary, .hidden_size = 16, .intermediate_size = 24, .initializer_range = 0.3},
+           random_stream(1)),
+      {.decode = [](token_ids tokens) { return text{std::move(tokens)}; },
+       .allowed = [&](const text&,
+                      std::span<const std::int64_t> so_far) { return allowed_in_list(start, so_far); },
+       .sampling = {.max_new_tokens = 8, .temperature = 1.3, .end_tokens = {0}},
+       .optimizer = {}});
+  std::map<token_ids, std::size_t> drawn;
+  constexpr std::size_t rounds = 10, group = 10'000;
+  auto r = policy.sample(std::span(prompts).first(1), group, random_stream(0));
+  for (std::size_t round = 0; round < rounds; ++round) {
+    if (round > 0) r = policy.sample(std::span(prompts).first(1), group, random_stream(round));
+    for (const token_ids& tokens : r.tokens) ++drawn[tokens];
+  }
+  std::vector<text> lists;
+  for (std::size_t a = 0; a < items.size(); ++a)
+    for (std::size_t b = 0; b < items.size(); ++b) {
+      if (a == b) continue;
+      text& list = lists.emplace_back(text{items[a]});
+      list.tokens.push_back(9);
+      list.tokens.insert(list.tokens.end(), items[b].begin(), items[b].end());
+      list.tokens.push_back(0);
+    }
+  auto all = policy.given(std::vector<text>(lists.size(), prompts[0]), lists);
+  all.allowed = [&](std::size_t, std::span<const std::int64_t> so_far) {
+    return allowed_in_list(start, so_far);
+  };
+  const token_matrix<float> log_probs = policy.log_probs(all, {0, all.rows()});
+  double sum = 0.0;
+  std::size_t within = 0;
+  for (std::size_t i = 0; i < lists.size(); ++i) {
+    const double p = std::exp(static_cast<double>(log_probs.row(static_cast<Eigen::Index>(i)).sum()));
+    const double deviation = std::sqrt(p * (1.0 - p) / static_cast<double>(rounds * group));
+    const std::size_t count = drawn[lists[i].tokens];
+    CHECK(static_cast<double>(count) / static_cast<double>(rounds * group) ==
+          Approx(p).margin(4.0 * deviation));
+    sum += p;
+    within += count;
+  }
+  CHECK(sum == Approx(1.0).margin(1e-5));
+  CHECK(within == rounds * group);
 }

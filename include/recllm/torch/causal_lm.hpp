@@ -206,6 +206,10 @@ class causal_lm {
     require(options_.sampling.temperature > 0.0,
             "recllm: causal_lm: sampling.temperature = ", options_.sampling.temperature,
             ", expected a positive number: log-probs are taken at it");
+    require(options_.sampling.truncation.neutral(),
+            "recllm: causal_lm: sampling.truncation is set, but a policy's log-probs are those of all "
+            "tokens, or of "
+            "options.allowed; truncate in generate(), outside of training");
     require(static_cast<bool>(options_.decode), "recllm: causal_lm: options.decode is missing");
     set_dropout(options_.dropout);
   }
@@ -221,8 +225,8 @@ class causal_lm {
 
   [[nodiscard]] const qwen& model() const { return model_; }
 
-  /// group_size completions of each prompt. Where sampling.end_tokens are given, those without one are
-  /// truncated.
+  /// group_size completions of each prompt. Where sampling.end_tokens or stop_sequences are given, those
+  /// without one are truncated.
   [[nodiscard]] rollouts_type sample(std::span<const Prompt> prompts, std::size_t group_size,
                                      random_stream rng) const {
     return draw(prompts, group_size, options_.sampling, rng);
@@ -358,9 +362,7 @@ class causal_lm {
     std::vector<std::vector<float>> log_probs;
     for (std::size_t row = 0; row < drawn.size(); ++row) {
       r.prompt.push_back(row / group_size);
-      if (!how.end_tokens.empty())
-        r.truncated.push_back(std::ranges::find(how.end_tokens, drawn[row].tokens.back()) ==
-                              how.end_tokens.end());
+      if (!how.end_tokens.empty() || !how.stop_sequences.empty()) r.truncated.push_back(!drawn[row].ended);
       r.completions.push_back(options_.decode(drawn[row].tokens));
       r.tokens.push_back(std::move(drawn[row].tokens));
       log_probs.push_back(std::move(drawn[row].log_probs));

@@ -12,6 +12,7 @@
 #include <recllm/core/check.hpp>
 #include <recllm/core/random.hpp>
 #include <recllm/torch/constraint.hpp>
+#include <recllm/torch/logits_process.hpp>
 #include <recllm/torch/packed.hpp>
 #include <recllm/torch/qwen.hpp>
 #include <recllm/torch/torch.hpp>
@@ -23,14 +24,29 @@ struct generation_options {
   std::int64_t max_new_tokens = 64;      ///< a completion that reaches it without an end token is cut there
   double temperature = 1.0;              ///< divides the logits; 0 = greedy
   std::vector<std::int64_t> end_tokens;  ///< a completion ends with the first of these, and holds it
+  std::vector<token_ids> stop_sequences{};  ///< the same for sequences of tokens within the completion
+  truncation_options truncation{};          ///< top-k, top-p, min-p, repetition penalty
 };
 
-/// One completion: its tokens and their log-probs under the distribution they were drawn from (greedy: the
-/// model's).
+/// One completion: its tokens and their log-probs under the distribution they were drawn from (greedy: at
+/// temperature 1).
 struct generated {
   token_ids tokens;
   std::vector<float> log_probs;  ///< nats
+  bool ended = false;            ///< by an end token or a stop sequence; else it was cut
 };
+
+namespace detail {
+/// Whether the completion so far is to go no further.
+inline bool has_ended(const token_ids& said, const generation_options& how) {
+  const auto stops = [&](const token_ids& sequence) {
+    return !sequence.empty() && said.size() >= sequence.size() &&
+           std::equal(sequence.rbegin(), sequence.rend(), said.rbegin());
+  };
+  return std::ranges::find(how.end_tokens, said.back()) != how.end_tokens.end() ||
+         std::ranges::any_of(how.stop_sequences, stops);
+}
+}  // namespace detail
 
 /// Keys and values of P prompts and, growing by a token a step, of their P x G completions.
 class group_cache {
@@ -144,6 +160,7 @@ class group_cache {
           "recllm: generate: group_size and max_new_tokens must be positive");
   require(options.temperature >= 0.0, "recllm: generate: temperature = ", options.temperature,
           ", expected 0 or more");
+  options.truncation.check();
   const std::size_t rows = prompts.size() * group_size;
   std::vector<generated> out(rows);
   if (rows == 0) return out;
@@ -175,8 +192,17 @@ class group_cache {
   std::vector<bool> ended(rows, false);
   for (std::int64_t place = 0;; ++place) {
     const bool greedy = options.temperature == 0.0;
-    const at::Tensor logits = at::linear(hidden, model.head());
-    const at::Tensor scaled = greedy ? logits : logits / options.temperature;
+    at::Tensor logits = at::linear(hidden, model.head());
+    if (options.truncation.repetition_penalty != 1.0) {
+      std::vector<token_ids> texts(rows);
+      for (std::size_t r = 0; r < rows; ++r) {
+        if (ended[r]) continue;
+        texts[r] = prompts[r / group_size];
+        texts[r].insert(texts[r].end(), out[r].tokens.begin(), out[r].tokens.end());
+      }
+      penalise_repetition(logits, texts, options.truncation.repetition_penalty);
+    }
+    at::Tensor scaled = greedy ? logits : logits / options.temperature;
     at::Tensor bias;
     if (allowed) {
       std::vector<token_ids> sets(rows);
@@ -184,7 +210,8 @@ class group_cache {
         if (!ended[r]) sets[r] = allowed(r / group_size, out[r].tokens);
       bias = constraint_bias(sets, logits.size(1), device);
     }
-    const at::Tensor log_probs = at::log_softmax(bias.defined() ? scaled + bias : scaled, 1);
+    if (bias.defined()) scaled = scaled + bias;
+    const at::Tensor log_probs = at::log_softmax(truncate_logits(scaled, options.truncation), 1);
     at::Tensor chosen;
     if (greedy) {
       chosen = log_probs.argmax(1);
@@ -207,7 +234,7 @@ class group_cache {
       const std::int64_t token = chosen_host.data_ptr<std::int64_t>()[r];
       out[r].tokens.push_back(token);
       out[r].log_probs.push_back(chosen_log_probs.data_ptr<float>()[r]);
-      ended[r] = std::ranges::find(options.end_tokens, token) != options.end_tokens.end();
+      out[r].ended = ended[r] = detail::has_ended(out[r].tokens, options);
       all_ended = all_ended && ended[r];
     }
     if (all_ended || place + 1 == options.max_new_tokens) return out;
