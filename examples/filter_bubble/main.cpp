@@ -40,7 +40,7 @@ int main(int argc, char** argv) try {
   o.output = "results/filter_bubble";
   o.learning_rate = 2e-4;
   std::filesystem::path sft_folder;
-  std::vector<double> diversity_weights{0, 0.3, 1.0}, novelty_weights{0.1};
+  std::vector<double> diversity_weights{0, 0.3, 1.0}, novelty_weights{0.03, 0.1};
   CLI::App app("Accuracy against diversity and novelty: GRPO's reward, and re-ranking.");
   CLI::Option_group* source = app.add_option_group("data");
   source->add_option("--data", o.data, "folder with RecBole atomic files (.inter .item .user)");
@@ -212,9 +212,9 @@ int main(int argc, char** argv) try {
     }
     measure_lists("logit shift", shift, lists);
   }
-  // The same module within the loop that writes the list: each film is put into the context before the next
-  // is picked, as GRPO's model does it.
-  for (const double lambda : {0.9, 0.7, 0.5}) {
+  // The same rivals within the loop that writes the list: each film is put into the context before the next
+  // is picked, as GRPO's model does it. `pick` chooses a place of the candidates, knowing the list so far.
+  const auto written_by = [&](const auto& pick) {
     std::vector<std::vector<std::size_t>> lists(questions.size());
     for (std::size_t first = 0; first < questions.size(); first += 64) {
       const std::size_t end = std::min(first + 64, questions.size());
@@ -225,22 +225,34 @@ int main(int argc, char** argv) try {
       for (std::size_t place = 0; place < list_length; ++place) {
         const std::vector<ranked> next = after(here, taken);
         for (std::size_t i = 0; i < next.size(); ++i) {
-          std::vector<double> nearest;
-          for (const std::size_t film : next[i].films) {
-            double most = 0.0;
-            for (const std::size_t listed : lists[first + i]) most = std::max(most, alike(film, listed));
-            nearest.push_back(most);
-          }
-          const std::size_t film =
-              next[i].films[next_marginally_relevant(next[i].relevance, nearest, lambda)];
+          const std::size_t film = next[i].films[pick(next[i], lists[first + i])];
           lists[first + i].push_back(film);
           taken[i].push_back(film);
           here[i].push_back(story.item_tokens()[film]);
         }
       }
     }
-    measure_lists("MMR as written", lambda, lists);
-  }
+    return lists;
+  };
+  for (const double lambda : {0.9, 0.7, 0.5})
+    measure_lists("MMR as written", lambda,
+                  written_by([&](const ranked& next, std::span<const std::size_t> list) {
+                    std::vector<double> nearest;
+                    for (const std::size_t film : next.films) {
+                      double most = 0.0;
+                      for (const std::size_t listed : list) most = std::max(most, alike(film, listed));
+                      nearest.push_back(most);
+                    }
+                    return next_marginally_relevant(next.relevance, nearest, lambda);
+                  }));
+  for (const double shift : {0.1, 0.2, 0.4})
+    measure_lists(
+        "shift as written", shift, written_by([&](const ranked& next, std::span<const std::size_t>) {
+          std::vector<double> shifted;
+          for (std::size_t i = 0; i < next.films.size(); ++i)
+            shifted.push_back(next.relevance[i] + shift * measure::self_information(shares[next.films[i]]));
+          return static_cast<std::size_t>(std::ranges::max_element(shifted) - shifted.begin());
+        }));
 
   // GRPO from the same model, once for each weight; twelve lists a prompt, held near the SFT model.
   // Advantages are not divided by the group's deviation, or groups that differ in diversity alone would count
@@ -276,23 +288,24 @@ int main(int argc, char** argv) try {
       o.output / "report.html",
       {.title = "A diversity term in the reward, and a diversity module behind the model",
        .subtitle = message(o.simulated ? "A simulated feed" : "MovieLens-100k", ", seed ", o.seed),
-       .sections = {{.title = "Fronts",
-                     .plots = {{.title = "Accuracy against diversity",
-                                .caption = "Up and to the right is better.",
-                                .y_label = "intra-list diversity@10",
-                                .x_label = "NDCG@10",
-                                .curves = {front("SFT", "diversity@10", "SFT, as written"),
-                                           front("MMR", "diversity@10", "SFT, re-ranked by MMR"),
-                                           front("MMR as written", "diversity@10", "SFT, written by MMR"),
-                                           front("GRPO diversity", "diversity@10", "GRPO, as written")}},
-                               {.title = "Accuracy against novelty",
-                                .caption = "Up and to the right is better.",
-                                .y_label = "novelty@10, bits",
-                                .x_label = "NDCG@10",
-                                .curves = {front("SFT", "novelty@10", "SFT, as written"),
-                                           front("logit shift", "novelty@10",
-                                                 "SFT, scores shifted by novelty"),
-                                           front("GRPO novelty", "novelty@10", "GRPO, as written")}}}}},
+       .sections =
+           {{.title = "Fronts",
+             .plots = {{.title = "Accuracy against diversity",
+                        .caption = "Up and to the right is better.",
+                        .y_label = "intra-list diversity@10",
+                        .x_label = "NDCG@10",
+                        .curves = {front("SFT", "diversity@10", "SFT, as written"),
+                                   front("MMR", "diversity@10", "SFT, re-ranked by MMR"),
+                                   front("MMR as written", "diversity@10", "SFT, written by MMR"),
+                                   front("GRPO diversity", "diversity@10", "GRPO, as written")}},
+                       {.title = "Accuracy against novelty",
+                        .caption = "Up and to the right is better.",
+                        .y_label = "novelty@10, bits",
+                        .x_label = "NDCG@10",
+                        .curves = {front("SFT", "novelty@10", "SFT, as written"),
+                                   front("logit shift", "novelty@10", "SFT, scores shifted by novelty"),
+                                   front("shift as written", "novelty@10", "SFT, written with the shift"),
+                                   front("GRPO novelty", "novelty@10", "GRPO, as written")}}}}},
        .metrics = o.output / "metrics.jsonl"});
   if (!problem.empty()) std::fprintf(stderr, "%s\n", problem.c_str());
   std::printf("\nWritten: %s/{report.html,metrics.jsonl}\n", o.output.c_str());
