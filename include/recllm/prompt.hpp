@@ -2,7 +2,8 @@
 // taken apart.
 //
 // Included by themselves, for the libraries that they need: text/tokenizer.hpp (nlohmann-json),
-// text/clean.hpp (ICU), text/chat_template.hpp (nlohmann-json and google/minja).
+// text/pretrained_tokenizer.hpp (PCRE2 and ICU), text/clean.hpp (ICU), text/chat_template.hpp (nlohmann-json
+// and google/minja).
 #pragma once
 
 #include <recllm/text/answer.hpp>

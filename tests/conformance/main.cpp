@@ -15,8 +15,10 @@ json answer(const json& request) {
   const std::string name = given.text("op");
   const auto found = conformance::operations().find(name);
   if (found == conformance::operations().end()) {
-    for (const char* needs : {"tokenize", "detokenize", "logits", "greedy", "sft_gradients"})
+    for (const char* needs : {"logits", "greedy", "sft_gradients"})
       if (name == needs) return {{"error", "built without libtorch"}};
+    for (const char* needs : {"tokenize", "detokenize"})
+      if (name == needs) return {{"error", "built without PCRE2 or ICU"}};
     std::string known;
     for (const auto& [op, what] : conformance::operations()) known += (known.empty() ? "" : ", ") + op;
     given.fail("op", "one of " + known);
