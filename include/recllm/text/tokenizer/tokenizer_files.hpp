@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -18,6 +19,7 @@
 #include <recllm/core/check.hpp>
 #include <recllm/text/tokenizer/added_tokens.hpp>
 #include <recllm/text/tokenizer/json_place.hpp>
+#include <recllm/text/tokenizer/vocabulary.hpp>
 #include <recllm/text/utf8.hpp>
 
 namespace recllm::detail {
