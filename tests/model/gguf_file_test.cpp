@@ -115,6 +115,7 @@ TEST_CASE("a GGUF file that lies is refused") {
   refused(gguf_builder().add("k", 9, deep).file(), "deeper than any model has");
   refused(gguf_builder().number("k", 1).number("k", 2).file(), "key 'k' is there twice");
   refused(gguf_builder().number("general.alignment", 0).file(), "general.alignment is 0");
+  refused(gguf_builder().text("general.alignment", "\xA5").file(), "general.alignment is \"\uFFFD\"");
   refused(gguf_builder().floats("w", {1}, {1}).floats("w", {1}, {1}).file(), "tensor 'w' is there twice");
   refused(gguf_builder().tensor("w", {1, 1, 1, 1, 1}, 0, raw(1.0f)).file(), "has 5 dimensions");
   refused(gguf_builder().tensor("w", {256}, 14, std::string(210, '\0')).file(), "ggml's type 14");

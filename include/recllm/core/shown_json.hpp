@@ -7,12 +7,13 @@
 
 namespace recllm::detail {
 
-/// A JSON value as it is written; of a list or an object only that it is one, since it may be deeper than the
-/// stack that printing it takes.
+/// A JSON value as it is written, bytes that are not UTF-8 as U+FFFD; of a list or an object only that it is
+/// one, since it may be deeper than the stack that printing it takes.
 struct shown_json {
   const nlohmann::json& value;
   friend std::ostream& operator<<(std::ostream& out, const shown_json& shown) {
-    return shown.value.is_structured() ? out << shown.value.type_name() : out << shown.value;
+    if (shown.value.is_structured()) return out << shown.value.type_name();
+    return out << shown.value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
 };
 

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include <recllm/core/check.hpp>
+#include <recllm/core/shown_json.hpp>
 #include <recllm/model/stored_tensor.hpp>
 
 namespace recllm {
@@ -171,8 +172,8 @@ inline std::string_view ggml_type_name(std::uint32_t type) {
 
   std::uint64_t alignment = 32;
   if (const auto given = contents.metadata.find("general.alignment"); given != contents.metadata.end()) {
-    in.check(given->is_number_unsigned() && *given > 0 && *given <= 1 << 20, "general.alignment is ", *given,
-             ", expected a number from 1 to 2^20");
+    in.check(given->is_number_unsigned() && *given > 0 && *given <= 1 << 20, "general.alignment is ",
+             detail::shown_json{*given}, ", expected a number from 1 to 2^20");
     alignment = given->get<std::uint64_t>();
   }
   const std::uint64_t start = (in.place() + alignment - 1) / alignment * alignment;

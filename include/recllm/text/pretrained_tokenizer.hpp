@@ -51,12 +51,12 @@ class pretrained_tokenizer {
   /// std::invalid_argument that names the file and the field if a file cannot be read, is damaged, or asks
   /// for what this does not do.
   [[nodiscard]] static pretrained_tokenizer load(const std::filesystem::path& path) {
-    detail::tokenizer_document document = detail::read_tokenizer_document(path);
-    pretrained_tokenizer loaded(document);
-    for (const added_token& token : document.more)
-      if (!token.content.empty() && !loaded.is_added(token.content)) loaded.add(token);
-    loaded.added_.build();
-    return loaded;
+    return made_of(detail::read_tokenizer_document(path));
+  }
+
+  /// The tokenizer of a tokenizer.json's content; `name` stands for the file in messages. Throws as load().
+  [[nodiscard]] static pretrained_tokenizer parse(nlohmann::json content, const std::filesystem::path& name) {
+    return made_of({name, std::move(content), {}});
   }
 
   /// The ids of the text; with `add_special_tokens`, those that the model wants around it. Bytes that are not
@@ -154,6 +154,14 @@ class pretrained_tokenizer {
   }
 
  private:
+  static pretrained_tokenizer made_of(detail::tokenizer_document document) {
+    pretrained_tokenizer made(document);
+    for (const added_token& token : document.more)
+      if (!token.content.empty() && !made.is_added(token.content)) made.add(token);
+    made.added_.build();
+    return made;
+  }
+
   struct workspace {
     detail::split_scratch pieces;
     detail::merge_scratch merging;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <span>
@@ -26,6 +27,8 @@ struct generation_options {
   std::vector<std::int64_t> end_tokens;  ///< a completion ends with the first of these, and holds it
   std::vector<token_ids> stop_sequences{};  ///< the same for sequences of tokens within the completion
   truncation_options truncation{};          ///< top-k, top-p, min-p, repetition penalty
+  std::function<void(std::size_t row, std::int64_t token)>
+      on_token{};  ///< told of every token as it is drawn
 };
 
 /// One completion: its tokens and their log-probs under the distribution they were drawn from (greedy: at
@@ -234,6 +237,7 @@ class group_cache {
       const std::int64_t token = chosen_host.data_ptr<std::int64_t>()[r];
       out[r].tokens.push_back(token);
       out[r].log_probs.push_back(chosen_log_probs.data_ptr<float>()[r]);
+      if (options.on_token) options.on_token(r, token);
       out[r].ended = ended[r] = detail::has_ended(out[r].tokens, options);
       all_ended = all_ended && ended[r];
     }
