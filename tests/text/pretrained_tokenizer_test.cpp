@@ -305,6 +305,21 @@ TEST_CASE("ids and tokens that cannot be are refused") {
       "recllm: add_tokens: nothing is left of ' ' after normalisation; add it with normalized = false");
 }
 
+TEST_CASE("a text that normalizers or decoders blow up is refused") {
+  json document = byte_level();
+  json twice = json::array();
+  for (int i = 0; i < 60; ++i)
+    twice.push_back({{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aa"}});
+  document["decoder"] = {{"type", "Sequence"}, {"decoders", twice}};
+  CHECK(loaded(document).decode(std::vector{98}) == "b");
+  CHECK_THROWS_WITH(loaded(document).decode(std::vector{97}),
+                    "recllm: decode: the tokenizer's decoders make more than 100 times its length of a text");
+  document["normalizer"] = {{"type", "Sequence"}, {"normalizers", twice}};
+  CHECK_THROWS_WITH(
+      loaded(document).encode("a"),
+      "recllm: encode: the tokenizer's normalizers make more than 100 times its length of a text");
+}
+
 TEST_CASE("a file that cannot be used is named") {
   CHECK_THROWS_AS(pretrained_tokenizer::load("none.json"), std::invalid_argument);
   CHECK_THROWS_WITH(
@@ -344,6 +359,7 @@ TEST_CASE("components that are not known are refused by name") {
   CHECK(error("decoder", {{"type", "WordPiece"}})
             .starts_with("decoder.type is \"WordPiece\"; expected ByteLevel, "));
   CHECK(error("post_processor", {{"type", "X"}}).starts_with("post_processor.type is \"X\"; expected "));
+  CHECK(error("pre_tokenizer", {{"type", "Punctuation"}}).starts_with("pre_tokenizer.type is "));
   CHECK(error("truncation", {{"max_length", 5}}) ==
         "truncation is object; expected null: texts are encoded whole");
   CHECK(error("padding", json::object()) == "padding is object; expected null: texts are encoded whole");
@@ -362,7 +378,7 @@ TEST_CASE("faulty models are refused by field") {
   CHECK(error("vocab", {1}) == "model.vocab is array; expected an object of tokens and ids");
   for (const json& id : {json(-1), json(1.5), json("1"), json(std::uint64_t{1} << 40U), json()})
     CHECK(error("vocab", {{"a", id}}) ==
-          "model.vocab gives 'a' the id " + id.dump() + "; expected a whole number below 4194304");
+          "model.vocab gives 'a' the id " + id.dump() + "; expected a whole number below 2097152");
   CHECK(error("vocab", {{"a", 1}, {"b", 1}}) == "model.vocab gives the id 1 to 'a' and to 'b'");
   CHECK(error("merges", 5) == "model.merges is 5; expected a list");
   CHECK(error("merges", {"ab"}) ==
@@ -388,7 +404,7 @@ TEST_CASE("faulty added tokens and templates are refused by field") {
         "model.vocab, or else "
         "the next after all before");
   CHECK(added(json::array({special_token(268, "x1", {{"id", 1e40}})})) ==
-        "added_tokens[0].id is 1e+40; expected a whole number from 0, below 4194304");
+        "added_tokens[0].id is 1e+40; expected a whole number from 0, below 2097152");
   CHECK(added(json::array({special_token(268, "x1", {{"lstrip", "yes"}})})) ==
         "added_tokens[0].lstrip is \"yes\"; expected true or false");
   const auto around = [](const json& single, const json& ids) {
@@ -459,7 +475,7 @@ TEST_CASE("vocab.json and merges.txt: the components of the class, the tokens of
       {{"tokenizer_class", "Qwen2Tokenizer"}, {"added_tokens_decoder", {{"12x", special_token(1, "x")}}}});
   CHECK(error() ==
         "/tokenizer_config.json\": added_tokens_decoder has the id '12x'; expected a whole number below "
-        "4194304");
+        "2097152");
   std::ofstream(here.path / "merges.txt") << "h e\nh e l\n";
   configure({{"tokenizer_class", "GPT2Tokenizer"}});
   CHECK(error() == "/merges.txt\": line 2 is not two tokens in UTF-8 with one space between them");

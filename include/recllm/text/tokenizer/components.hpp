@@ -32,6 +32,9 @@ inline text_regex read_pattern(const json_place& pattern) {
   }
 }
 
+/// How long a text of `size` bytes may become.
+constexpr std::size_t most_text(std::size_t size) { return 100 * size + 10'000; }
+
 /// Appends the text with every match replaced.
 inline void append_replaced(std::string& out, std::string_view text, const text_regex& pattern,
                             std::string_view content, const regex_scratch& scratch) {

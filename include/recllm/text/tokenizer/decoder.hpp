@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <recllm/core/check.hpp>
 #include <recllm/text/tokenizer/byte_level.hpp>
 #include <recllm/text/tokenizer/components.hpp>
 #include <recllm/text/tokenizer/utf8_repair.hpp>
@@ -43,9 +44,19 @@ class token_decoder {
     each_component(decoder, "decoders", [&](const json_place& part) { steps_.push_back(read(part)); });
   }
 
-  /// The text of tokens.
+  /// The text of tokens. Throws std::invalid_argument if it becomes a hundred times as long.
   [[nodiscard]] std::string apply(std::vector<std::string> tokens, const regex_scratch& scratch) const {
-    for (const step& one : steps_) run(one, tokens, scratch);
+    const auto size = [&] {
+      std::size_t all = 0;
+      for (const std::string& token : tokens) all += token.size();
+      return all;
+    };
+    const std::size_t most = most_text(size());
+    for (const step& one : steps_) {
+      run(one, tokens, scratch);
+      require(one.what != kind::replace || size() <= most,
+              "recllm: decode: the tokenizer's decoders make more than 100 times its length of a text");
+    }
     std::string text;
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       if (i > 0) text += joined_by_;

@@ -82,9 +82,11 @@ class text_normalizer {
 
   [[nodiscard]] bool empty() const { return steps_.empty(); }
 
-  /// Normalises `text` in place. Returns whether its beginning is still that of the text.
+  /// Normalises `text` in place. Returns whether its beginning is still that of the text. Throws
+  /// std::invalid_argument if it becomes a hundred times as long.
   bool apply(std::string& text, const regex_scratch& scratch) const {
     bool begins = true;
+    const std::size_t most = most_text(text.size());
     for (const step& one : steps_) switch (one.what) {
         case kind::normal_form:
           normal_form(text, *one.form);
@@ -102,6 +104,9 @@ class text_normalizer {
           std::string replaced;
           append_replaced(replaced, text, one.pattern, one.content, scratch);
           text.swap(replaced);
+          require(
+              text.size() <= most,
+              "recllm: encode: the tokenizer's normalizers make more than 100 times its length of a text");
         }
       }
     return begins;

@@ -14,7 +14,7 @@
 namespace recllm::detail {
 
 /// No vocabulary is larger: ids from here on are taken for damage.
-inline constexpr std::size_t most_ids = std::size_t{1} << 22U;
+inline constexpr std::size_t most_ids = std::size_t{1} << 21U;
 
 /// Tokens by id and ids by token. Ids may have gaps.
 class vocabulary {

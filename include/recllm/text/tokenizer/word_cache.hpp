@@ -31,7 +31,8 @@ inline std::uint64_t hash_bytes(std::string_view text) {
   return (hash ^ hash >> 32U) * odd;
 }
 
-/// Words and their ids in open addressing; when it is full it forgets all.
+/// Words and their ids in open addressing. Grows, and forgets all at a size that texts of a language do not
+/// reach.
 class word_cache {
  public:
   /// The place of a word: what find() could not find, insert() puts there.
@@ -62,8 +63,8 @@ class word_cache {
   void insert(std::string_view word, std::span<const int> ids, place where) {
     if (word.size() > 128 || ids.empty()) return;
     if (count_ == slots_.size() / 2) {
-      *this = {};
-      where.slot = where.hash & (slots_.size() - 1);
+      grow();
+      where.slot = free_slot(where.hash);
     }
     slots_[where.slot] = {where.hash, static_cast<std::uint32_t>(bytes_.size()),
                           static_cast<std::uint32_t>(ids_.size()), static_cast<std::uint16_t>(word.size()),
@@ -80,7 +81,24 @@ class word_cache {
     std::uint16_t length = 0, id_count = 0;
   };
 
-  std::vector<slot> slots_ = std::vector<slot>(std::size_t{1} << 16U);
+  [[nodiscard]] std::size_t free_slot(std::uint64_t hash) const {
+    std::size_t at = hash & (slots_.size() - 1);
+    while (slots_[at].id_count != 0) at = (at + 1) & (slots_.size() - 1);
+    return at;
+  }
+
+  void grow() {
+    if (slots_.size() == std::size_t{1} << 17U) {
+      *this = {};
+      return;
+    }
+    std::vector<slot> old(2 * slots_.size());
+    old.swap(slots_);
+    for (const slot& one : old)
+      if (one.id_count != 0) slots_[free_slot(one.hash)] = one;
+  }
+
+  std::vector<slot> slots_ = std::vector<slot>(std::size_t{1} << 10U);
   std::size_t count_ = 0;
   std::string bytes_;
   std::vector<int> ids_;
