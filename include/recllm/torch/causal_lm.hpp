@@ -15,9 +15,11 @@
 #include <recllm/core/types.hpp>
 #include <recllm/torch/adamw.hpp>
 #include <recllm/torch/constraint.hpp>
+#include <recllm/torch/dropout.hpp>
 #include <recllm/torch/generate.hpp>
 #include <recllm/torch/packed.hpp>
 #include <recllm/torch/qwen.hpp>
+#include <recllm/torch/recompute.hpp>
 #include <recllm/torch/torch.hpp>
 #include <recllm/torch/vocabulary.hpp>
 
@@ -199,6 +201,8 @@ class causal_lm {
     adamw_options optimizer = {};
     double dropout = 0.0;
     prompt_attention attention = prompt_attention::masked;  ///< in log_probs() and trace()
+    /// Of trace(). Recomputed: a third more work, memory of about a layer.
+    layer_activations activations = layer_activations::kept;
   };
 
   causal_lm(qwen model, options settings)
@@ -320,15 +324,9 @@ class causal_lm {
  private:
   [[nodiscard]] token_trace forward(const rollouts_type& r, row_block rows, double dropout) const {
     detail::packed_rows packed = detail::pack_rows(r, rows, model_.device(), options_.attention);
-    at::Generator generator =
-        at::make_generator<at::CPUGeneratorImpl>(random_stream(static_cast<std::uint64_t>(optimizer_.steps()))
-                                                     .split(static_cast<std::uint64_t>(rows.first))
-                                                     .bits());
-    const auto drop = [&](const at::Tensor& x) {
-      if (dropout == 0.0) return x;
-      const at::Tensor kept = at::empty(x.sizes(), at::kFloat).bernoulli_(1.0 - dropout, generator);
-      return x * kept.div_(1.0 - dropout).to(x.options());
-    };
+    torch_bridge::dropout drop(dropout, random_stream(static_cast<std::uint64_t>(optimizer_.steps()))
+                                            .split(static_cast<std::uint64_t>(rows.first))
+                                            .bits());
     logit_bias bias;
     if (r.allowed)
       bias = [&r, first_row = rows.first, places = packed.places.entries,
@@ -343,7 +341,8 @@ class causal_lm {
         }
         return constraint_bias(sets, vocabulary, device);
       };
-    const at::Tensor hidden = model_.hidden(packed.batch, drop).index_select(0, packed.sources);
+    const at::Tensor hidden =
+        model_.hidden(packed.batch, drop, options_.activations).index_select(0, packed.sources);
     return token_trace(model_, hidden, std::move(packed.targets), options_.sampling.temperature,
                        std::move(bias), std::move(packed.places));
   }

@@ -16,6 +16,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,7 @@
 #include <recllm/model/qwen_config.hpp>
 #include <recllm/torch/attention.hpp>
 #include <recllm/torch/packed.hpp>
+#include <recllm/torch/recompute.hpp>
 #include <recllm/torch/rope.hpp>
 #include <recllm/torch/safetensors.hpp>
 #include <recllm/torch/torch.hpp>
@@ -95,48 +97,47 @@ class qwen {
   /// head_dim: the caller decides which token sees which, so training, prefill and cached decoding share
   /// these lines.
   /// `drop(x)` is applied to what enters the residual stream: the embeddings and each layer's two outputs.
+  /// Where activations are recomputed, copies of attend and drop are called again in the backward pass.
   template <class Attend, class Drop = std::identity>
   [[nodiscard]] at::Tensor hidden(const at::Tensor& tokens, const at::Tensor& positions, Attend&& attend,
-                                  Drop&& drop = {}) const {
-    const std::int64_t n = tokens.numel();
-    const std::int64_t size = config_.head_size();
+                                  Drop&& drop = {},
+                                  layer_activations activations = layer_activations::kept) const {
     const auto [cosine, sine] = rotation(config_, positions);
     at::Tensor x = drop(at::embedding(embedding(), tokens));
     for (std::int64_t i = 0; i < config_.num_hidden_layers; ++i) {
-      const std::string prefix = "model.layers." + std::to_string(i) + ".";
-      const auto linear = [&](const at::Tensor& input, const std::string& name) {
-        return at::linear(input, weights_.at(prefix + name + ".weight"),
-                          optional_weight(prefix + name + ".bias"));
-      };
-      const auto norm = [&](const at::Tensor& input, const std::string& name) {
-        return this->norm(input, weights_.at(prefix + name + ".weight"));
-      };
-      const at::Tensor y = norm(x, "input_layernorm");
-      at::Tensor q = linear(y, "self_attn.q_proj").view({n, config_.num_attention_heads, size});
-      at::Tensor k = linear(y, "self_attn.k_proj").view({n, config_.num_key_value_heads, size});
-      const at::Tensor v = linear(y, "self_attn.v_proj").view({n, config_.num_key_value_heads, size});
-      if (config_.model_type == "qwen3") {
-        q = norm(q, "self_attn.q_norm");
-        k = norm(k, "self_attn.k_norm");
+      const tensor_map weights = layer_weights(i);
+      const auto now = [&] { return layer(config_, weights, i, x, cosine, sine, attend, drop); };
+      if (activations == layer_activations::kept) {
+        x = now();
+        continue;
       }
-      const at::Tensor mixed = attend(i, rotate(q, cosine, sine), rotate(k, cosine, sine), v);
-      x = x + drop(linear(mixed.reshape({n, config_.num_attention_heads * size}), "self_attn.o_proj"));
-      const at::Tensor z = norm(x, "post_attention_layernorm");
-      x = x + drop(linear(at::silu(linear(z, "mlp.gate_proj")) * linear(z, "mlp.up_proj"), "mlp.down_proj"));
+      const auto again = [config = config_, weights, i, cosine = cosine, sine = sine,
+                          attend = std::decay_t<Attend>(attend),
+                          before = std::decay_t<Drop>(drop)](at::TensorList inputs) {
+        tensor_map given = weights;
+        std::size_t next = 1;
+        for (auto& [name, weight] : given) weight = inputs[next++];
+        std::decay_t<Drop> drop_alike = before;
+        return layer(config, given, i, inputs[0], cosine, sine, attend, drop_alike);
+      };
+      std::vector<at::Tensor> inputs{x};
+      for (const auto& [name, weight] : weights) inputs.push_back(weight);
+      x = recomputed(now, again, inputs);
     }
-    return norm(x, weights_.at("model.norm.weight"));
+    return norm(x, weights_.at("model.norm.weight"), config_);
   }
 
   /// The same for a packed batch: each group's prompt is computed once, its completions see it and
   /// themselves.
   template <class Drop = std::identity>
-  [[nodiscard]] at::Tensor hidden(const packed_batch& batch, Drop&& drop = {}) const {
+  [[nodiscard]] at::Tensor hidden(const packed_batch& batch, Drop&& drop = {},
+                                  layer_activations activations = layer_activations::kept) const {
     return hidden(
         batch.tokens, batch.positions,
-        [&](std::int64_t, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+        [batch](std::int64_t, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
           return torch_bridge::attend(batch, q, k, v);
         },
-        drop);
+        drop, activations);
   }
 
  private:
@@ -189,13 +190,47 @@ class qwen {
 
   [[nodiscard]] const at::Tensor& embedding() const { return weights_.at("model.embed_tokens.weight"); }
 
-  [[nodiscard]] std::optional<at::Tensor> optional_weight(const std::string& name) const {
-    const auto found = weights_.find(name);
-    return found == weights_.end() ? std::nullopt : std::optional(found->second);
+  /// Of layer i, by their names within it.
+  [[nodiscard]] tensor_map layer_weights(std::int64_t i) const {
+    const std::string prefix = "model.layers." + std::to_string(i) + ".";
+    tensor_map own;
+    for (auto at = weights_.lower_bound(prefix); at != weights_.end() && at->first.starts_with(prefix); ++at)
+      own.emplace(at->first.substr(prefix.size()), at->second);
+    return own;
   }
 
-  [[nodiscard]] at::Tensor norm(const at::Tensor& x, const at::Tensor& weight) const {
-    return at::rms_norm(x, weight.sizes(), weight, config_.rms_norm_eps);
+  /// x after layer i, whose weights are `weights`.
+  template <class Attend, class Drop>
+  static at::Tensor layer(const qwen_config& config, const tensor_map& weights, std::int64_t i,
+                          const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine,
+                          const Attend& attend, Drop& drop) {
+    const std::int64_t n = x.size(0), size = config.head_size();
+    const auto linear = [&](const at::Tensor& input, const std::string& name) {
+      const auto bias = weights.find(name + ".bias");
+      return at::linear(input, weights.at(name + ".weight"),
+                        bias == weights.end() ? std::nullopt : std::optional(bias->second));
+    };
+    const auto norm = [&](const at::Tensor& input, const std::string& name) {
+      return qwen::norm(input, weights.at(name + ".weight"), config);
+    };
+    const at::Tensor y = norm(x, "input_layernorm");
+    at::Tensor q = linear(y, "self_attn.q_proj").view({n, config.num_attention_heads, size});
+    at::Tensor k = linear(y, "self_attn.k_proj").view({n, config.num_key_value_heads, size});
+    const at::Tensor v = linear(y, "self_attn.v_proj").view({n, config.num_key_value_heads, size});
+    if (config.model_type == "qwen3") {
+      q = norm(q, "self_attn.q_norm");
+      k = norm(k, "self_attn.k_norm");
+    }
+    const at::Tensor mixed = attend(i, rotate(q, cosine, sine), rotate(k, cosine, sine), v);
+    const at::Tensor after =
+        x + drop(linear(mixed.reshape({n, config.num_attention_heads * size}), "self_attn.o_proj"));
+    const at::Tensor z = norm(after, "post_attention_layernorm");
+    return after +
+           drop(linear(at::silu(linear(z, "mlp.gate_proj")) * linear(z, "mlp.up_proj"), "mlp.down_proj"));
+  }
+
+  static at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, const qwen_config& config) {
+    return at::rms_norm(x, weight.sizes(), weight, config.rms_norm_eps);
   }
 
   qwen_config config_;
