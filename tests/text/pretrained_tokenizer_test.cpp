@@ -291,6 +291,7 @@ TEST_CASE("ids and tokens that cannot be are refused") {
                     "recllm: add_tokens: there is an empty token; a token needs a character");
   CHECK_THROWS_WITH(t.add_tokens({"a", "\xff"}),
                     "recllm: add_tokens: token 1 is not UTF-8; convert the text that it comes from");
+  CHECK(t.encode("<|end|>a") == std::vector{268, 97});  // what was refused leaves it as it was
   json gaps = byte_level();
   gaps["model"]["vocab"]["hello"] = 300;
   gaps["added_tokens"] = json::array();

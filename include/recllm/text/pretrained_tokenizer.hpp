@@ -128,9 +128,13 @@ class pretrained_tokenizer {
   }
 
   /// Adds tokens and gives their ids: one that is in the vocabulary keeps its id, the others are numbered on
-  /// from the end. Throws std::invalid_argument for an empty token or one that is not UTF-8. Not to be called
-  /// while another thread encodes.
+  /// from the end. Throws std::invalid_argument for an empty token or one that is not UTF-8; those before it
+  /// are added. Not to be called while another thread encodes.
   std::vector<int> add_tokens(const std::vector<std::string>& tokens, const token_options& how = {}) {
+    struct rebuild {  // also if a token is refused
+      detail::added_tokens& added;
+      ~rebuild() { added.build(); }
+    } const at_the_end{added_};
     std::vector<int> ids;
     for (const std::string& token : tokens) {
       require(!token.empty(), "recllm: add_tokens: there is an empty token; a token needs a character");
@@ -143,7 +147,6 @@ class pretrained_tokenizer {
                          .normalized = how.normalized.value_or(!how.special),
                          .special = how.special}));
     }
-    added_.build();
     return ids;
   }
 
