@@ -60,8 +60,32 @@ TEST_CASE("a state of other weights is refused", "[adamw]") {
   adamw other;
   other.load_state(state, weights);
   state["first_moment.bias"] = at::zeros({3});
-  CHECK_THROWS_WITH(other.load_state(state, weights), Catch::Contains("'bias'"));
+  CHECK_THROWS_WITH(other.load_state(state, weights), Catch::Contains("'first_moment.bias'"));
   state.erase("steps");
   state["first_moment.bias"] = at::zeros({2});
   CHECK_THROWS_WITH(other.load_state(state, weights), Catch::Contains("lacks 'steps'"));
+}
+
+TEST_CASE("bf16 weights are the rounding of a float32 master that moves as float32 weights do", "[adamw]") {
+  tensor_map rounded = make_weights(), exact = make_weights();
+  for (auto& [name, weight] : rounded) weight = weight.detach().to(at::kBFloat16).requires_grad_();
+  adamw of_rounded, of_exact;
+  for (int step = 1; step <= 40; ++step) {  // each move is far below bf16's step of 2^-8 at 1
+    const float slope = static_cast<float>(at::BFloat16(0.25f * static_cast<float>(step % 3)));
+    give(exact, slope);
+    for (const auto& [name, weight] : rounded)
+      weight.mutable_grad() = at::full(weight.sizes(), slope, weight.options().requires_grad(false));
+    CHECK(of_rounded.step(rounded, {.learning_rate = 5e-4}) == of_exact.step(exact, {.learning_rate = 5e-4}));
+  }
+  for (const auto& [name, weight] : exact) {
+    CHECK(weight.flatten()[0].item<float>() < 0.99f);
+    CHECK(at::equal(rounded.at(name), weight.to(at::kBFloat16)));
+    CHECK(at::equal(of_rounded.state().at("master." + name), weight));
+  }
+  adamw resumed;
+  resumed.load_state(of_rounded.state(), rounded);
+  CHECK(resumed.state().contains("master.matrix"));
+  tensor_map without = of_rounded.state();
+  without.erase("master.matrix");
+  CHECK_THROWS_WITH(resumed.load_state(without, rounded), Catch::Matchers::Contains("lacks 'master.matrix'"));
 }

@@ -122,3 +122,78 @@ TEST_CASE("a folder whose weights do not fit says which tensor", "[qwen]") {
   expect([](tensor_map& w) { w["model.norm.weight"].fill_(NAN); }, "not finite");
   std::filesystem::remove_all(folder);
 }
+
+namespace {
+
+qwen small_model(bool tied) {
+  return qwen({.vocab_size = 23,
+               .hidden_size = 16,
+               .intermediate_size = 24,
+               .initializer_range = 0.3,
+               .tie_word_embeddings = tied},
+              random_stream(3));
+}
+
+const std::vector<token_ids> contexts{{3, 7, 1, 4}, {22, 0}};
+
+}  // namespace
+
+TEST_CASE("frozen weights gather no gradient and stay when the rest is trained", "[qwen]") {
+  for (const bool tied : {true, false}) {
+    qwen model = small_model(tied);
+    model.set_trainable([](const std::string& name) { return name.starts_with("model.layers.1.mlp"); });
+    auto policy = policy_of(model);
+    const auto before = policy;
+    const std::vector<text> prompts{{{3, 7}}}, completions{{{1, 4, 9}}};
+    const auto rows = policy.given(prompts, completions);
+    policy.trace(rows, {0, 1}).backward(token_view<float>(token_matrix<float>::Ones(1, 3)));
+    CHECK(policy.step({.learning_rate = 0.1}) > 0.0);
+    for (const auto& [name, weight] : policy.model().weights()) {
+      const at::Tensor& old = before.model().weights().at(name);
+      CHECK(at::equal(weight, old) == !name.starts_with("model.layers.1.mlp"));
+      CHECK((weight.data_ptr() == old.data_ptr()) == !weight.requires_grad());
+    }
+    qwen thawed = policy.model();  // what others share is not trained in place
+    thawed.set_trainable([](const std::string&) { return true; });
+    CHECK(thawed.head().data_ptr() != policy.model().head().data_ptr());
+  }
+}
+
+TEST_CASE("only the head may be trained, and a model without anything to train says so", "[qwen]") {
+  qwen model = small_model(false);
+  model.set_trainable([](const std::string& name) { return name == "lm_head.weight"; });
+  auto policy = policy_of(model);
+  const std::vector<text> prompts{{{3, 7}}}, completions{{{1, 4, 9}}};
+  policy.trace(policy.given(prompts, completions), {0, 1})
+      .backward(token_view<float>(token_matrix<float>::Ones(1, 3)));
+  CHECK(policy.step({.learning_rate = 0.1}) > 0.0);
+  CHECK_FALSE(at::equal(policy.model().head(), model.head()));
+  model.set_trainable([](const std::string&) { return false; });
+  CHECK_THROWS_WITH(policy_of(model).step({}), Catch::Matchers::Contains("every weight is frozen"));
+}
+
+TEST_CASE("new tokens get the mean row; old tokens' logits stay", "[qwen]") {
+  for (const bool tied : {true, false}) {
+    const qwen model = small_model(tied);
+    qwen wider = model;
+    wider.resize_token_embeddings(26);
+    CHECK(wider.config().vocab_size == 26);
+    const at::Tensor old = at::linear(last_hidden(model, contexts), model.head());
+    const at::Tensor now = at::linear(last_hidden(wider, contexts), wider.head());
+    CHECK(at::equal(now.narrow(1, 0, 23), old));
+    CHECK((now.select(1, 24) - old.mean(1)).abs().max().item<float>() <
+          1e-5f);  // a linear function of the row
+
+    const token_ids title{5, 9, 9};
+    wider.initialize_token(25, title);
+    const at::Tensor named = at::linear(last_hidden(wider, contexts), wider.head());
+    CHECK((named.select(1, 25) - (old.select(1, 5) + 2 * old.select(1, 9)) / 3).abs().max().item<float>() <
+          1e-5f);
+    const at::Tensor& rows = wider.weights().at("model.embed_tokens.weight");
+    CHECK((rows[25] - (rows[5] + 2 * rows[9]) / 3).abs().max().item<float>() < 1e-6f);
+    CHECK(rows.requires_grad());
+    CHECK_THROWS_WITH(wider.resize_token_embeddings(25), Catch::Matchers::Contains("expected 26 or more"));
+    CHECK_THROWS_WITH(wider.initialize_token(26, title), Catch::Matchers::Contains("token 26"));
+    CHECK_THROWS_WITH(wider.initialize_token(25, {}), Catch::Matchers::Contains("like is empty"));
+  }
+}

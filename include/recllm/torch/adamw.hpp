@@ -1,14 +1,16 @@
-// AdamW: Loshchilov and Hutter, arXiv 1711.05101, algorithm 2 (decay decoupled from the gradient).
+// AdamW: Loshchilov and Hutter, arXiv 1711.05101, algorithm 2 (decay decoupled from the gradient). Of weights
+// in bf16 it moves a float32 master copy, whose rounding they are: Micikevicius et al., arXiv 1710.03740.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
-#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <recllm/core/check.hpp>
 #include <recllm/core/types.hpp>
+#include <recllm/torch/precision.hpp>
 #include <recllm/torch/safetensors.hpp>
 #include <recllm/torch/torch.hpp>
 
@@ -28,7 +30,8 @@ inline void clear_gradients(const tensor_map& weights) {
 }
 }  // namespace detail
 
-/// The optimizer's state: first and second moments of each weight and the number of steps.
+/// The optimizer's state: first and second moments of each weight, a master copy where it is of bf16, and the
+/// number of steps.
 class adamw {
  public:
   explicit adamw(adamw_options options = {}) : options_(options) {}
@@ -39,7 +42,8 @@ class adamw {
     const at::NoGradGuard no_grad;
     double squares = 0.0;
     for (const auto& [name, weight] : weights)
-      if (weight.grad().defined()) squares += std::pow(weight.grad().norm().item<double>(), 2);
+      if (weight.grad().defined())
+        squares += std::pow(weight.grad().to(exact_type(weight)).norm().item<double>(), 2);
     const double norm = std::sqrt(squares);
     if (!std::isfinite(norm)) {
       detail::clear_gradients(weights);
@@ -62,6 +66,7 @@ class adamw {
     all["steps"] = at::full({1}, steps_, at::kLong);
     for (const auto& [name, moment] : first_) all["first_moment." + name] = moment;
     for (const auto& [name, moment] : second_) all["second_moment." + name] = moment;
+    for (const auto& [name, weight] : master_) all["master." + name] = weight;
     return all;
   }
 
@@ -72,30 +77,42 @@ class adamw {
       require(found != saved.end(), "recllm: adamw: the saved state lacks '", name, "'");
       return found->second;
     };
-    std::map<std::string, at::Tensor> first, second;
+    tensor_map first, second, master;
     for (const auto& [name, weight] : weights) {
+      const auto take = [&](tensor_map& into, const std::string& kind) {
+        const at::Tensor& found = into[name] = find(kind + name).to(weight.device());
+        require(found.sizes() == weight.sizes(), "recllm: adamw: the saved '", kind, name,
+                "' has another shape than the weight");
+      };
       if (!saved.contains("first_moment." + name)) continue;
-      first[name] = find("first_moment." + name).to(weight.device());
-      second[name] = find("second_moment." + name).to(weight.device());
-      require(first[name].sizes() == weight.sizes() && second[name].sizes() == weight.sizes(),
-              "recllm: adamw: the saved moments of '", name, "' have another shape than the weight");
+      take(first, "first_moment.");
+      take(second, "second_moment.");
+      if (exact_type(weight) != weight.scalar_type()) take(master, "master.");
     }
     steps_ = find("steps").item<std::int64_t>();
     first_ = std::move(first);
     second_ = std::move(second);
+    master_ = std::move(master);
   }
 
  private:
   void apply(const tensor_map& weights, bool decayed, double learning_rate, double scale) {
     std::vector<at::Tensor> params, grads, first, second, steps;
+    std::vector<std::pair<at::Tensor, at::Tensor>> rounded;  // a bf16 weight and its master
     for (const auto& [name, weight] : weights) {
       if (!weight.grad().defined() || (weight.dim() > 1) != decayed) continue;
-      if (!first_.contains(name)) {
-        first_[name] = at::zeros_like(weight);
-        second_[name] = at::zeros_like(weight);
+      const at::ScalarType exact = exact_type(weight);
+      if (exact != weight.scalar_type()) {
+        if (!master_.contains(name)) master_[name] = weight.detach().to(exact);
+        rounded.emplace_back(weight.detach(), master_[name]);
       }
-      params.push_back(weight.detach());
-      grads.push_back(weight.grad() * scale);
+      const at::Tensor moved = exact == weight.scalar_type() ? weight.detach() : master_[name];
+      if (!first_.contains(name)) {
+        first_[name] = at::zeros_like(moved);
+        second_[name] = at::zeros_like(moved);
+      }
+      params.push_back(moved);
+      grads.push_back(weight.grad().to(exact) * scale);
       first.push_back(first_[name]);
       second.push_back(second_[name]);
       // The kernel reads the count of this step.
@@ -105,11 +122,12 @@ class adamw {
     at::_fused_adamw_(params, grads, first, second, {}, steps, learning_rate, options_.beta1, options_.beta2,
                       decayed ? options_.weight_decay : 0.0, options_.epsilon, /*amsgrad=*/false,
                       /*maximize=*/false);
+    for (const auto& [weight, master] : rounded) weight.copy_(master);
   }
 
   adamw_options options_;
   std::int64_t steps_ = 0;
-  std::map<std::string, at::Tensor> first_, second_;
+  tensor_map first_, second_, master_;
 };
 
 }  // namespace recllm::torch_bridge

@@ -40,7 +40,8 @@ class merged_attention : public torch::autograd::Function<merged_attention> {
     const at::Tensor first = as.unfold(prompt_lse.unsqueeze(-1)), second = as.unpad(own_lse.unsqueeze(-1));
     const at::Tensor lse = at::logaddexp(first, second);
     const at::Tensor out =
-        as.unfold(to_prompt) * (first - lse).exp() + as.unpad(to_own) * (second - lse).exp();
+        (as.unfold(to_prompt) * (first - lse).exp() + as.unpad(to_own) * (second - lse).exp())
+            .to(q.scalar_type());  // lse is float32 always
     context->save_for_backward({q, prompt_k, prompt_v, k, v, place, out, lse});
     return out;
   }
@@ -137,7 +138,7 @@ inline at::Tensor plain_attention(const at::Tensor& q, const at::Tensor& k, cons
           detail::merged_attention::apply(answers(q), prompt(k), prompt(v), answers(k), answers(v), g.place));
     } else {
       const std::optional<at::Tensor> bias =
-          g.attention_bias.defined() ? std::optional(g.attention_bias) : std::nullopt;
+          g.attention_bias.defined() ? std::optional(g.attention_bias.to(q.scalar_type())) : std::nullopt;
       parts.push_back(detail::plain_attention(all(q), all(k), all(v), bias));
     }
   }

@@ -164,13 +164,14 @@ class token_trace {
   }
 
   void pull_back(const at::Tensor& dloss_dlogp, const at::Tensor& dloss_dentropy) {
-    const auto [dhidden, dhead] =
-        pull_back_scores(hidden_.detach(), head_, targets_, temperature_, dloss_dlogp, bias_, dloss_dentropy);
-    torch::autograd::backward({hidden_}, {dhidden});
+    const auto [dhidden, dhead] = pull_back_scores(hidden_.detach(), head_, targets_, temperature_,
+                                                   dloss_dlogp, bias_, dloss_dentropy, head_.requires_grad());
+    if (hidden_.requires_grad()) torch::autograd::backward({hidden_}, {dhidden});
+    hidden_.reset();
+    if (!dhead.defined()) return;
     const at::NoGradGuard no_grad;
     at::Tensor& gathered = head_.mutable_grad();
     gathered = gathered.defined() ? gathered.add_(dhead) : dhead;
-    hidden_.reset();
   }
 
   at::Tensor head_, hidden_, targets_;
@@ -181,7 +182,7 @@ class token_trace {
 };
 
 /// The policy. Prompt and Completion are the user's types with `.tokens`; a copy has weights and state of its
-/// own, so `const auto reference = policy;` freezes a reference.
+/// own (frozen weights are shared), so `const auto reference = policy;` freezes a reference.
 template <Tokenized Prompt, Tokenized Completion>
 class causal_lm {
  public:
@@ -283,27 +284,42 @@ class causal_lm {
     return forward(r, rows, options_.dropout);
   }
 
-  /// One AdamW step.
-  double step(const update& how) { return optimizer_.step(model_.weights(), how); }
+  /// One AdamW step of what is not frozen. Throws std::invalid_argument where everything is.
+  double step(const update& how) {
+    require(std::ranges::any_of(model_.weights(), [](const auto& w) { return w.second.requires_grad(); }),
+            "recllm: causal_lm: step: every weight is frozen; see qwen::set_trainable() and add_lora()");
+    return optimizer_.step(model_.weights(), how);
+  }
 
   /// Forgets the gathered gradient: a step that fails midway leaves none behind.
   void clear_gradient() { detail::clear_gradients(model_.weights()); }
 
-  /// Each weight becomes share * other's + (1 - share) * its own; the optimizer's state stays.
+  /// Each trained weight becomes share * other's + (1 - share) * its own; the optimizer's state stays.
   void blend(const causal_lm& other, double share) {
     const at::NoGradGuard no_grad;
-    for (const auto& [name, tensor] : model_.weights()) tensor.lerp_(other.model_.weights().at(name), share);
+    for (const auto& [name, tensor] : model_.weights())
+      if (tensor.requires_grad()) tensor.lerp_(other.model_.weights().at(name), share);
   }
 
-  /// Writes the model's folder and the optimizer's state beside it.
+  /// Writes the model's folder, of a model with adapters these alone, and the optimizer's state beside it.
   void save(const std::filesystem::path& folder) const {
-    model_.save(folder);
+    if (model_.lora())
+      model_.save_lora(folder);
+    else
+      model_.save(folder);
     write_safetensors(folder / "optimizer.safetensors", optimizer_.state());
   }
 
-  /// Takes up what save() wrote: weights and optimizer state. Throws where a file is missing or does not fit.
+  /// Takes up what save() wrote: weights and optimizer state; type and frozen weights stay as they are.
+  /// Throws where a file is missing or does not fit.
   void load(const std::filesystem::path& folder) {
-    qwen model(folder, model_.device());
+    qwen model = model_.lora() ? model_ : qwen(folder, model_.device());
+    if (model_.lora()) {
+      model.load_lora(folder);
+    } else {
+      model.to(model_.type());
+      model.set_trainable([&](const std::string& name) { return model_.weights().at(name).requires_grad(); });
+    }
     optimizer_.load_state(read_safetensors(folder / "optimizer.safetensors"), model.weights());
     model_ = std::move(model);
   }

@@ -15,6 +15,7 @@
 #include <recllm/torch/constraint.hpp>
 #include <recllm/torch/logits_process.hpp>
 #include <recllm/torch/packed.hpp>
+#include <recllm/torch/precision.hpp>
 #include <recllm/torch/qwen.hpp>
 #include <recllm/torch/torch.hpp>
 
@@ -149,7 +150,8 @@ class group_cache {
 /// Log-probs of every token after each context, P x V, nats: for ranking a catalogue of item tokens.
 [[nodiscard]] inline at::Tensor next_token_log_probs(const qwen& model, std::span<const token_ids> contexts) {
   const at::NoGradGuard no_grad;
-  return at::log_softmax(at::linear(last_hidden(model, contexts), model.head()), 1);
+  const at::Tensor logits = at::linear(last_hidden(model, contexts), model.head());
+  return at::log_softmax(logits.to(exact_type(model.head())), 1);
 }
 
 /// group_size completions of each prompt, a prompt's completions as neighbours. Row r draws only from
@@ -195,7 +197,7 @@ class group_cache {
   std::vector<bool> ended(rows, false);
   for (std::int64_t place = 0;; ++place) {
     const bool greedy = options.temperature == 0.0;
-    at::Tensor logits = at::linear(hidden, model.head());
+    at::Tensor logits = at::linear(hidden, model.head()).to(exact_type(model.head()));
     if (options.truncation.repetition_penalty != 1.0) {
       std::vector<token_ids> texts(rows);
       for (std::size_t r = 0; r < rows; ++r) {

@@ -10,6 +10,8 @@
 // to q, k and v; Qwen3 (arXiv 2505.09388) norms each head's q and k instead.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -25,6 +27,8 @@
 #include <recllm/model/model_files.hpp>
 #include <recllm/model/qwen_config.hpp>
 #include <recllm/torch/attention.hpp>
+#include <recllm/torch/decoder_layer.hpp>
+#include <recllm/torch/lora.hpp>
 #include <recllm/torch/packed.hpp>
 #include <recllm/torch/recompute.hpp>
 #include <recllm/torch/rope.hpp>
@@ -33,7 +37,8 @@
 
 namespace recllm::torch_bridge {
 
-/// The model: weights by Hugging Face's names, and the forward pass. A copy has weights of its own.
+/// The model: weights by Hugging Face's names, and the forward pass. A copy has weights of its own, but for
+/// frozen ones, which no copy changes: they are shared.
 class qwen {
  public:
   /// Weights drawn from N(0, initializer_range^2); norms 1, biases 0. Same seed, same bits.
@@ -57,8 +62,9 @@ class qwen {
   explicit qwen(const std::filesystem::path& path, at::Device device = at::kCPU)
       : qwen(model_files(path), path.string(), device) {}
 
-  qwen(const qwen& other) : config_(other.config_) {
-    for (const auto& [name, weight] : other.weights_) add(name, weight.detach().clone());
+  qwen(const qwen& other) : config_(other.config_), lora_(other.lora_) {
+    for (const auto& [name, weight] : other.weights_)
+      weights_.emplace(name, weight.requires_grad() ? weight.detach().clone().requires_grad_() : weight);
   }
   qwen& operator=(const qwen& other) { return *this = qwen(other); }
   qwen(qwen&&) = default;
@@ -66,13 +72,14 @@ class qwen {
   ~qwen() = default;
 
   /// Writes config.json and model.safetensors as transformers and vLLM read them, the weights as kFloat,
-  /// kHalf or kBFloat16.
+  /// kHalf or kBFloat16. Adapters have files of their own: merge_lora() or save_lora() first.
   void save(const std::filesystem::path& folder, at::ScalarType type = at::kFloat) const {
     const char* dtype = type == at::kFloat      ? "float32"
                         : type == at::kHalf     ? "float16"
                         : type == at::kBFloat16 ? "bfloat16"
                                                 : nullptr;
     require(dtype != nullptr, "recllm: qwen: save: type ", type, ", expected Float, Half or BFloat16");
+    require(!lora_, "recllm: qwen: save: the model has adapters; merge_lora() first, or save_lora()");
     tensor_map weights;
     for (const auto& [name, weight] : weights_) weights.emplace(name, weight.detach().to(type));
     std::filesystem::create_directories(folder);
@@ -86,6 +93,119 @@ class qwen {
   [[nodiscard]] const tensor_map& weights() const { return weights_; }
 
   [[nodiscard]] at::Device device() const { return embedding().device(); }
+
+  /// kFloat or kBFloat16: of the weights, adapters apart, and of what layers compute.
+  [[nodiscard]] at::ScalarType type() const { return embedding().scalar_type(); }
+
+  /// The weights become kFloat or kBFloat16; adapters stay float32. AdamW keeps a float32 copy of what it
+  /// trains in bf16.
+  void to(at::ScalarType type) {
+    require(type == at::kFloat || type == at::kBFloat16, "recllm: qwen: to: type ", type,
+            ", expected Float or BFloat16");
+    for (auto& [name, weight] : weights_)
+      if (!detail::is_lora(name)) weight = weight.detach().to(type).requires_grad_(weight.requires_grad());
+  }
+
+  /// Weights whose names `which` picks are trained, the others are frozen: they gather no gradient, and
+  /// copies share them.
+  void set_trainable(const std::function<bool(const std::string& name)>& which) {
+    for (auto& [name, weight] : weights_) {
+      const bool before = weight.requires_grad(), now = which(name);
+      if (before == now) continue;
+      weight = now ? weight.detach().clone().requires_grad_() : weight.detach();
+    }
+  }
+
+  /// Freezes the model and adds adapters, which change nothing yet: A from U(-1, 1) / sqrt(in), B = 0,
+  /// float32. Throws std::invalid_argument where there are adapters already.
+  void add_lora(const lora_options& options, random_stream rng) {
+    options.check();
+    require(!lora_, "recllm: qwen: add_lora: the model has adapters already; merge_lora() first");
+    lora_adapters adapters{options, {}};
+    std::uint64_t number = 0;
+    for (const auto& [name, shape] : lora_shapes(options)) {
+      at::Tensor weight = at::zeros(shape, at::kFloat);
+      random_stream draws = rng.split(number++);
+      const double bound = 1.0 / std::sqrt(static_cast<double>(shape[1]));
+      if (name.ends_with("lora_A.weight"))
+        for (float *w = weight.data_ptr<float>(), *end = w + weight.numel(); w != end; ++w)
+          *w = static_cast<float>(bound * (2.0 * draws.uniform() - 1.0));
+      adapters.weights.emplace(name, std::move(weight));
+    }
+    set_lora(adapters, "add_lora");
+  }
+
+  /// Size and places of the adapters, none where there are none.
+  [[nodiscard]] const std::optional<lora_options>& lora() const { return lora_; }
+
+  /// Writes the adapters as PEFT reads them. Throws std::invalid_argument where there are none.
+  void save_lora(const std::filesystem::path& folder) const {
+    require(lora_.has_value(), "recllm: qwen: save_lora: the model has no adapters");
+    lora_adapters adapters{*lora_, {}};
+    for (const auto& [name, weight] : weights_)
+      if (detail::is_lora(name)) adapters.weights.emplace(name, weight);
+    write_lora(folder, adapters);
+  }
+
+  /// Takes the adapters that save_lora() or PEFT wrote in place of those that are there, and freezes the
+  /// rest. Throws std::invalid_argument that names the tensor where one is missing, of another shape or not
+  /// known; the model is then as it was.
+  void load_lora(const std::filesystem::path& folder) {
+    set_lora(read_lora(folder), "load_lora: " + folder.string());
+  }
+
+  /// Adds each adapter's product to its weight, computed in float32, and drops the adapters. All weights are
+  /// trained from then on.
+  void merge_lora() {
+    require(lora_.has_value(), "recllm: qwen: merge_lora: the model has no adapters");
+    const at::NoGradGuard no_grad;
+    constexpr std::string_view ending = ".lora_A.weight";
+    tensor_map merged;
+    for (const auto& [name, weight] : weights_)
+      if (!detail::is_lora(name)) merged.emplace(name, weight);
+    for (const auto& [name, down] : weights_) {
+      if (!name.ends_with(ending)) continue;
+      const std::string module = name.substr(0, name.size() - ending.size());
+      at::Tensor& weight = merged.at(module + ".weight");
+      const at::Tensor product = weights_.at(module + ".lora_B.weight").matmul(down) * lora_->scale();
+      weight = (weight.to(at::kFloat) + product).to(weight.scalar_type());
+    }
+    weights_ = std::move(merged);
+    lora_.reset();
+    set_trainable([](const std::string&) { return true; });
+  }
+
+  /// Makes room for new tokens: the vocabulary becomes vocab_size, each new row of embeddings (and of the
+  /// head) the mean of the old ones. Throws std::invalid_argument where there would be fewer tokens.
+  void resize_token_embeddings(std::int64_t vocab_size) {
+    const std::int64_t more = vocab_size - config_.vocab_size;
+    require(more >= 0, "recllm: qwen: resize_token_embeddings: ", vocab_size, " tokens, expected ",
+            config_.vocab_size, " or more");
+    for_tables([&](const at::Tensor& table) {
+      return at::cat({table, table.to(at::kFloat).mean(0, true).to(table.scalar_type()).expand({more, -1})});
+    });
+    config_.vocab_size = vocab_size;
+  }
+
+  /// The row of `token` becomes the mean of the rows of `like`: a new item token begins as its title's
+  /// tokens. Throws std::invalid_argument where a token is not in the vocabulary or `like` is empty.
+  void initialize_token(std::int64_t token, std::span<const std::int64_t> like) {
+    require(!like.empty(), "recllm: qwen: initialize_token: like is empty");
+    std::vector<std::int64_t> rows(like.begin(), like.end());
+    rows.push_back(token);
+    for (const std::int64_t row : rows)
+      require(row >= 0 && row < config_.vocab_size, "recllm: qwen: initialize_token: token ", row,
+              ", expected 0 to ", config_.vocab_size - 1);
+    rows.pop_back();
+    for_tables([&](const at::Tensor& table) {
+      at::Tensor changed = table.clone();
+      changed[token] = table.index_select(0, torch::tensor(rows, at::kLong).to(table.device()))
+                           .to(at::kFloat)
+                           .mean(0)
+                           .to(table.scalar_type());
+      return changed;
+    });
+  }
 
   /// V x d: rows score the next token.
   [[nodiscard]] const at::Tensor& head() const {
@@ -102,29 +222,33 @@ class qwen {
   [[nodiscard]] at::Tensor hidden(const at::Tensor& tokens, const at::Tensor& positions, Attend&& attend,
                                   Drop&& drop = {},
                                   layer_activations activations = layer_activations::kept) const {
-    const auto [cosine, sine] = rotation(config_, positions);
+    const auto [exact_cosine, exact_sine] = rotation(config_, positions);
+    const at::Tensor cosine = exact_cosine.to(type()), sine = exact_sine.to(type());
+    const double lora_scale = lora_ ? lora_->scale() : 0.0;
     at::Tensor x = drop(at::embedding(embedding(), tokens));
     for (std::int64_t i = 0; i < config_.num_hidden_layers; ++i) {
       const tensor_map weights = layer_weights(i);
-      const auto now = [&] { return layer(config_, weights, i, x, cosine, sine, attend, drop); };
+      const auto now = [&] {
+        return decoder_layer(config_, weights, lora_scale, i, x, cosine, sine, attend, drop);
+      };
       if (activations == layer_activations::kept) {
         x = now();
         continue;
       }
-      const auto again = [config = config_, weights, i, cosine = cosine, sine = sine,
+      const auto again = [config = config_, weights, lora_scale, i, cosine, sine,
                           attend = std::decay_t<Attend>(attend),
                           before = std::decay_t<Drop>(drop)](at::TensorList inputs) {
         tensor_map given = weights;
         std::size_t next = 1;
         for (auto& [name, weight] : given) weight = inputs[next++];
         std::decay_t<Drop> drop_alike = before;
-        return layer(config, given, i, inputs[0], cosine, sine, attend, drop_alike);
+        return decoder_layer(config, given, lora_scale, i, inputs[0], cosine, sine, attend, drop_alike);
       };
       std::vector<at::Tensor> inputs{x};
       for (const auto& [name, weight] : weights) inputs.push_back(weight);
       x = recomputed(now, again, inputs);
     }
-    return norm(x, weights_.at("model.norm.weight"), config_);
+    return rms_norm(x, weights_.at("model.norm.weight"), config_);
   }
 
   /// The same for a packed batch: each group's prompt is computed once, its completions see it and
@@ -199,42 +323,56 @@ class qwen {
     return own;
   }
 
-  /// x after layer i, whose weights are `weights`.
-  template <class Attend, class Drop>
-  static at::Tensor layer(const qwen_config& config, const tensor_map& weights, std::int64_t i,
-                          const at::Tensor& x, const at::Tensor& cosine, const at::Tensor& sine,
-                          const Attend& attend, Drop& drop) {
-    const std::int64_t n = x.size(0), size = config.head_size();
-    const auto linear = [&](const at::Tensor& input, const std::string& name) {
-      const auto bias = weights.find(name + ".bias");
-      return at::linear(input, weights.at(name + ".weight"),
-                        bias == weights.end() ? std::nullopt : std::optional(bias->second));
-    };
-    const auto norm = [&](const at::Tensor& input, const std::string& name) {
-      return qwen::norm(input, weights.at(name + ".weight"), config);
-    };
-    const at::Tensor y = norm(x, "input_layernorm");
-    at::Tensor q = linear(y, "self_attn.q_proj").view({n, config.num_attention_heads, size});
-    at::Tensor k = linear(y, "self_attn.k_proj").view({n, config.num_key_value_heads, size});
-    const at::Tensor v = linear(y, "self_attn.v_proj").view({n, config.num_key_value_heads, size});
-    if (config.model_type == "qwen3") {
-      q = norm(q, "self_attn.q_norm");
-      k = norm(k, "self_attn.k_norm");
+  /// Of each adapter's A and B, by the model's names.
+  [[nodiscard]] std::vector<std::pair<std::string, std::vector<std::int64_t>>> lora_shapes(
+      const lora_options& options) const {
+    std::vector<std::pair<std::string, std::vector<std::int64_t>>> all;
+    for (const auto& [name, shape] : shapes(config_)) {
+      const std::string module = name.substr(0, name.rfind('.'));
+      if (shape.size() != 2 ||
+          std::ranges::find(options.target_modules, module.substr(module.rfind('.') + 1)) ==
+              options.target_modules.end())
+        continue;
+      all.push_back({module + ".lora_A.weight", {options.rank, shape[1]}});
+      all.push_back({module + ".lora_B.weight", {shape[0], options.rank}});
     }
-    const at::Tensor mixed = attend(i, rotate(q, cosine, sine), rotate(k, cosine, sine), v);
-    const at::Tensor after =
-        x + drop(linear(mixed.reshape({n, config.num_attention_heads * size}), "self_attn.o_proj"));
-    const at::Tensor z = norm(after, "post_attention_layernorm");
-    return after +
-           drop(linear(at::silu(linear(z, "mlp.gate_proj")) * linear(z, "mlp.up_proj"), "mlp.down_proj"));
+    return all;
   }
 
-  static at::Tensor norm(const at::Tensor& x, const at::Tensor& weight, const qwen_config& config) {
-    return at::rms_norm(x, weight.sizes(), weight, config.rms_norm_eps);
+  /// Takes these adapters in place of those that are there; `where` names them in messages.
+  void set_lora(const lora_adapters& adapters, const std::string& where) {
+    const auto wanted = lora_shapes(adapters.options);
+    for (const auto& [name, shape] : wanted) {
+      const auto found = adapters.weights.find(name);
+      require(found != adapters.weights.end(), "recllm: qwen: ", where, ": tensor '", name, "' is missing");
+      require(found->second.sizes() == at::IntArrayRef(shape), "recllm: qwen: ", where, ": tensor '", name,
+              "' has shape ", found->second.sizes(), ", expected ", at::IntArrayRef(shape));
+    }
+    for (const auto& [name, weight] : adapters.weights)
+      require(std::ranges::any_of(wanted, [&](const auto& one) { return one.first == name; }),
+              "recllm: qwen: ", where, ": tensor '", name,
+              "' belongs to no projection of the model that target_modules names");
+    std::erase_if(weights_, [](const auto& named) { return detail::is_lora(named.first); });
+    set_trainable([](const std::string&) { return false; });
+    for (const auto& [name, weight] : adapters.weights) add(name, weight.to(device()));
+    lora_ = adapters.options;
+  }
+
+  /// Replaces the embeddings, and the head where it is one of its own, by `change(table)`.
+  template <class Change>
+  void for_tables(const Change& change) {
+    const at::NoGradGuard no_grad;
+    for (const char* name : {"model.embed_tokens.weight", "lm_head.weight"}) {
+      const auto found = weights_.find(name);
+      if (found == weights_.end()) continue;
+      const bool trained = found->second.requires_grad();
+      found->second = change(found->second.detach()).contiguous().requires_grad_(trained);
+    }
   }
 
   qwen_config config_;
   tensor_map weights_;
+  std::optional<lora_options> lora_;
 };
 
 }  // namespace recllm::torch_bridge

@@ -11,6 +11,7 @@
 #include <functional>
 #include <utility>
 
+#include <recllm/torch/precision.hpp>
 #include <recllm/torch/torch.hpp>
 
 namespace recllm::torch_bridge {
@@ -38,10 +39,11 @@ void for_row_blocks(std::int64_t rows, std::int64_t vocabulary, Block&& block) {
   for (std::int64_t first = 0; first < rows; first += most) block(first, std::min(most, rows - first));
 }
 
-/// count x V.
+/// count x V, of float32 where the model is of bf16.
 inline at::Tensor block_logits(const at::Tensor& hidden, const at::Tensor& head, double temperature,
                                const logit_bias& bias, std::int64_t first, std::int64_t count) {
-  const at::Tensor logits = at::linear(hidden.narrow(0, first, count), head).div_(temperature);
+  const at::Tensor logits =
+      at::linear(hidden.narrow(0, first, count), head).to(exact_type(head)).div_(temperature);
   const at::Tensor added = bias ? bias(first, count) : at::Tensor();
   return added.defined() ? logits + added : logits;
 }
@@ -53,8 +55,8 @@ inline at::Tensor block_logits(const at::Tensor& hidden, const at::Tensor& head,
                                                const at::Tensor& targets, double temperature,
                                                const logit_bias& bias = {}) {
   const at::NoGradGuard no_grad;
-  token_scores scores{at::empty({hidden.size(0)}, hidden.options()),
-                      at::empty({hidden.size(0)}, hidden.options())};
+  const at::TensorOptions exact = hidden.options().dtype(exact_type(head));
+  token_scores scores{at::empty({hidden.size(0)}, exact), at::empty({hidden.size(0)}, exact)};
   detail::for_row_blocks(hidden.size(0), head.size(0), [&](std::int64_t first, std::int64_t count) {
     const at::Tensor log_probs =
         at::log_softmax(detail::block_logits(hidden, head, temperature, bias, first, count), 1);
@@ -65,14 +67,15 @@ inline at::Tensor block_logits(const at::Tensor& hidden, const at::Tensor& head,
   return scores;
 }
 
-/// Pulls dL/dlogp (M) and, where it is given, dL/dentropy (M) back: returns dL/dhidden (M x d) and dL/dhead
-/// (V x d). Logits are computed again.
+/// Pulls dL/dlogp (M) and, where it is given, dL/dentropy (M) back: returns dL/dhidden (M x d) and,
+/// with_head, dL/dhead (V x d). Logits are computed again.
 [[nodiscard]] inline std::pair<at::Tensor, at::Tensor> pull_back_scores(
     const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets, double temperature,
-    const at::Tensor& dloss_dlogp, const logit_bias& bias = {}, const at::Tensor& dloss_dentropy = {}) {
+    const at::Tensor& dloss_dlogp, const logit_bias& bias = {}, const at::Tensor& dloss_dentropy = {},
+    bool with_head = true) {
   const at::NoGradGuard no_grad;
-  at::Tensor dhidden = at::empty_like(hidden);
-  at::Tensor dhead = at::zeros_like(head);
+  at::Tensor dhidden = at::empty_like(hidden), dhead;
+  if (with_head) dhead = at::zeros_like(head, head.options().dtype(exact_type(head)));
   detail::for_row_blocks(hidden.size(0), head.size(0), [&](std::int64_t first, std::int64_t count) {
     const at::Tensor slope = dloss_dlogp.narrow(0, first, count).unsqueeze(1) / temperature;
     const at::Tensor log_probs =
@@ -86,10 +89,15 @@ inline at::Tensor block_logits(const at::Tensor& hidden, const at::Tensor& head,
                        .mul_(dloss_dentropy.narrow(0, first, count).unsqueeze(1) / temperature));
     }
     dlogits.scatter_add_(1, targets.narrow(0, first, count).unsqueeze(1), slope);
+    dlogits = dlogits.to(head.scalar_type());
     dhidden.narrow(0, first, count).copy_(dlogits.matmul(head));
-    dhead.addmm_(dlogits.t(), hidden.narrow(0, first, count));
+    if (!with_head) return;
+    if (dhead.scalar_type() == head.scalar_type())
+      dhead.addmm_(dlogits.t(), hidden.narrow(0, first, count));
+    else
+      dhead.add_(dlogits.t().matmul(hidden.narrow(0, first, count)));
   });
-  return {dhidden, dhead};
+  return {dhidden, with_head ? dhead.to(head.scalar_type()) : dhead};
 }
 
 }  // namespace recllm::torch_bridge

@@ -1,0 +1,66 @@
+// One layer of a Qwen2, Qwen3 or Llama decoder; torch/qwen.hpp has the equations and their sources.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <recllm/model/qwen_config.hpp>
+#include <recllm/torch/rope.hpp>
+#include <recllm/torch/safetensors.hpp>
+#include <recllm/torch/torch.hpp>
+
+namespace recllm::torch_bridge {
+
+/// RMSNorm over the last dimension.
+[[nodiscard]] inline at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight,
+                                         const qwen_config& config) {
+  return at::rms_norm(x, weight.sizes(), weight, config.rms_norm_eps);
+}
+
+/// x W^T + b by a layer's weights of this name, plus `lora_scale` times its adapter's x A^T B^T where there
+/// is one. Adapters are float32 and computed in the type of x.
+[[nodiscard]] inline at::Tensor projected(const at::Tensor& x, const tensor_map& weights,
+                                          const std::string& name, double lora_scale) {
+  const auto find = [&](const char* part) {
+    const auto found = weights.find(name + part);
+    return found == weights.end() ? std::nullopt : std::optional(found->second);
+  };
+  const at::Tensor y = at::linear(x, weights.at(name + ".weight"), find(".bias"));
+  const std::optional<at::Tensor> down = find(".lora_A.weight");
+  if (!down) return y;
+  const at::Tensor up = find(".lora_B.weight").value();
+  return y + at::linear(at::linear(x, down->to(x.scalar_type())) * lora_scale, up.to(x.scalar_type()));
+}
+
+/// x (N x d) after layer number `i`, whose weights are `weights` by their names within it. attend, drop: see
+/// qwen::hidden().
+template <class Attend, class Drop>
+[[nodiscard]] at::Tensor decoder_layer(const qwen_config& config, const tensor_map& weights,
+                                       double lora_scale, std::int64_t i, const at::Tensor& x,
+                                       const at::Tensor& cosine, const at::Tensor& sine, const Attend& attend,
+                                       Drop& drop) {
+  const std::int64_t n = x.size(0), size = config.head_size();
+  const auto linear = [&](const at::Tensor& input, const std::string& name) {
+    return projected(input, weights, name, lora_scale);
+  };
+  const auto norm = [&](const at::Tensor& input, const std::string& name) {
+    return rms_norm(input, weights.at(name + ".weight"), config);
+  };
+  const at::Tensor y = norm(x, "input_layernorm");
+  at::Tensor q = linear(y, "self_attn.q_proj").view({n, config.num_attention_heads, size});
+  at::Tensor k = linear(y, "self_attn.k_proj").view({n, config.num_key_value_heads, size});
+  const at::Tensor v = linear(y, "self_attn.v_proj").view({n, config.num_key_value_heads, size});
+  if (config.model_type == "qwen3") {
+    q = norm(q, "self_attn.q_norm");
+    k = norm(k, "self_attn.k_norm");
+  }
+  const at::Tensor mixed = attend(i, rotate(q, cosine, sine), rotate(k, cosine, sine), v);
+  const at::Tensor after =
+      x + drop(linear(mixed.reshape({n, config.num_attention_heads * size}), "self_attn.o_proj"));
+  const at::Tensor z = norm(after, "post_attention_layernorm");
+  return after +
+         drop(linear(at::silu(linear(z, "mlp.gate_proj")) * linear(z, "mlp.up_proj"), "mlp.down_proj"));
+}
+
+}  // namespace recllm::torch_bridge
