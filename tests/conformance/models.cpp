@@ -19,9 +19,9 @@ struct text {
   lm::token_ids tokens;
 };
 
-/// The model that the request names. The last one is kept while its file does not change: requests about one
-/// model come in a row.
-const lm::qwen& model_of(const fields& request) {
+/// The model that the request names, with the adapters that it may name as "lora". The last one is kept while its
+/// file does not change: requests about one model come in a row.
+lm::qwen model_of(const fields& request) {
   namespace fs = std::filesystem;
   static std::pair<std::string, fs::file_time_type> kept;
   static std::optional<lm::qwen> model;
@@ -35,8 +35,14 @@ const lm::qwen& model_of(const fields& request) {
     model.reset();
     model.emplace(path);
     kept = std::move(wanted);
+    model->set_trainable([](const std::string&) { return false; });  // copies share it
   }
-  return *model;
+  lm::qwen own = *model;
+  if (const auto adapters = request.maybe_text("lora"))
+    own.load_lora(*adapters);
+  else
+    own.set_trainable([](const std::string&) { return true; });
+  return own;
 }
 
 lm::token_ids ids_of(const fields& request, std::int64_t vocabulary) {
@@ -65,7 +71,7 @@ lm::token_rollouts<text> after_first(const lm::causal_lm<text, text>& policy, co
 
 json logits(const json& request) {
   const fields given(request);
-  const lm::qwen& model = model_of(given);
+  const lm::qwen model = model_of(given);
   const std::vector<lm::token_ids> contexts{ids_of(given, model.config().vocab_size)};
   const at::NoGradGuard no_grad;
   const at::Tensor last = at::linear(lm::last_hidden(model, contexts), model.head()).squeeze(0).contiguous();
@@ -83,7 +89,7 @@ json logits(const json& request) {
 
 json greedy(const json& request) {
   const fields given(request);
-  const lm::qwen& model = model_of(given);
+  const lm::qwen model = model_of(given);
   const std::vector<lm::token_ids> contexts{ids_of(given, model.config().vocab_size)};
   const std::size_t count = given.count("new_tokens");
   if (count == 0) return {{"ids", json::array()}};
@@ -96,7 +102,7 @@ json greedy(const json& request) {
 
 json sft_gradients(const json& request) {
   const fields given(request);
-  const lm::qwen& model = model_of(given);
+  const lm::qwen model = model_of(given);
   const lm::token_ids ids = ids_of(given, model.config().vocab_size);
   if (ids.size() < 2) given.fail("ids", "two token ids or more: the first is not predicted");
   const auto policy = policy_of(model);  // a copy: its gradient is its own
@@ -107,6 +113,7 @@ json sft_gradients(const json& request) {
   trace.backward(recllm::token_matrix<float>::Constant(1, log_probs.cols(), -share));
   json gradients = json::object();
   for (const auto& [name, weight] : policy.model().weights()) {
+    if (!weight.requires_grad()) continue;
     const at::Tensor gradient = weight.grad().to(at::kDouble);
     gradients[name] = {{"norm", number(gradient.norm().item<double>())},
                        {"sum", number(gradient.sum().item<double>())}};

@@ -1,10 +1,16 @@
-"""Random tiny models that transformers makes, saves and computes: logits, greedy continuations, gradients."""
+"""Random tiny models that transformers makes, saves and computes: logits, greedy continuations, gradients; where PEFT
+can be imported, the same with its adapters."""
 
 import json
 import os
 import tempfile
 
 import torch
+
+try:
+    import peft
+except ImportError:
+    peft = None
 
 os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
@@ -98,15 +104,47 @@ def compare(driver, tally, peer, rng, wild, kind):
                 said = torch.cat([said, model(said[None]).logits[0, -1].argmax()[None]])
         answer = driver(op="greedy", model=folder, ids=ids.tolist(), new_tokens=12)
         tally.compare(f"{what} greedy", answer, "ids", said[len(ids) :].tolist())
-        answer = driver(op="sft_gradients", model=folder, ids=ids.tolist())
-        tally.compare(f"{what} loss", answer, "loss", loss.item(), 1e-5)
-        gradients = {name: weight.grad for name, weight in model.named_parameters()}
-        found = answer.get("gradients", {})
-        assert set(found) == set(gradients), (set(found) ^ set(gradients), answer)
-        for name, gradient in gradients.items():
-            norm = gradient.double().norm().item()
-            # A sum may cancel: it is compared on the scale of the norm.
-            scale = max(norm, 1e-3) * gradient.numel() ** 0.5
-            both = {"norm": found[name]["norm"] / max(norm, 1e-3), "sum": found[name]["sum"] / scale}
-            tally.compare(f"{what} gradients", both, "norm", norm / max(norm, 1e-3), 1e-3)
-            tally.compare(f"{what} gradients", both, "sum", gradient.double().sum().item() / scale, 1e-3)
+        compare_gradients(tally, what, driver(op="sft_gradients", model=folder, ids=ids.tolist()), loss, model)
+        if peft is not None:
+            compare_adapters(driver, tally, rng, folder, model, ids, f"peft on {what}")
+
+
+def compare_gradients(tally, what, answer, loss, model):
+    tally.compare(f"{what} loss", answer, "loss", loss.item(), 1e-5)
+    gradients = {
+        name.removeprefix("base_model.model.").replace(".default", "").replace(".base_layer", ""): weight.grad
+        for name, weight in model.named_parameters()
+        if weight.requires_grad
+    }
+    found = answer.get("gradients", {})
+    assert set(found) == set(gradients), (set(found) ^ set(gradients), answer)
+    for name, gradient in gradients.items():
+        norm = gradient.double().norm().item()
+        # A sum may cancel: it is compared on the scale of the norm.
+        scale = max(norm, 1e-3) * gradient.numel() ** 0.5
+        both = {"norm": found[name]["norm"] / max(norm, 1e-3), "sum": found[name]["sum"] / scale}
+        tally.compare(f"{what} gradients", both, "norm", norm / max(norm, 1e-3), 1e-3)
+        tally.compare(f"{what} gradients", both, "sum", gradient.double().sum().item() / scale, 1e-3)
+
+
+def compare_adapters(driver, tally, rng, folder, model, ids, what):
+    modules = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    some = [name for name in modules if rng.integers(2)] or ["q_proj"]
+    config = peft.LoraConfig(
+        r=int(rng.integers(1, 6)),
+        lora_alpha=float(rng.choice([4, 7.5, 16])),
+        target_modules=some if rng.integers(3) else "all-linear",
+        use_rslora=bool(rng.integers(2)),
+        init_lora_weights=False,  # B is not 0
+        task_type="CAUSAL_LM",
+    )
+    model.zero_grad()
+    adapted = peft.get_peft_model(model, config)
+    with tempfile.TemporaryDirectory() as adapters:
+        adapted.save_pretrained(adapters)
+        logits = adapted(ids[None]).logits[0]
+        loss = -logits.log_softmax(-1)[:-1].gather(1, ids[1:, None])[:, 0].mean()
+        loss.backward()
+        question = {"model": folder, "lora": adapters, "ids": ids.tolist()}
+        tally.compare(f"{what} logits", driver(op="logits", **question), "last_logits", logits[-1].tolist(), 1e-4)
+        compare_gradients(tally, what, driver(op="sft_gradients", **question), loss, adapted)
