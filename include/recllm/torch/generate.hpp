@@ -2,20 +2,18 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <limits>
-#include <optional>
 #include <span>
 #include <vector>
 
 #include <recllm/core/check.hpp>
 #include <recllm/core/random.hpp>
+#include <recllm/torch/cached_decoder.hpp>
 #include <recllm/torch/constraint.hpp>
 #include <recllm/torch/logits_process.hpp>
 #include <recllm/torch/packed.hpp>
-#include <recllm/torch/precision.hpp>
 #include <recllm/torch/qwen.hpp>
 #include <recllm/torch/torch.hpp>
 
@@ -52,87 +50,6 @@ inline bool has_ended(const token_ids& said, const generation_options& how) {
 }
 }  // namespace detail
 
-/// Keys and values of P prompts and, growing by a token a step, of their P x G completions.
-class group_cache {
- public:
-  group_cache(const qwen_config& config, std::int64_t prompts, std::int64_t group_size,
-              std::int64_t max_new_tokens)
-      : prompts_(prompts),
-        group_(group_size),
-        room_(max_new_tokens),
-        heads_(config.num_attention_heads),
-        kv_heads_(config.num_key_value_heads),
-        size_(config.head_size()),
-        layers_(static_cast<std::size_t>(config.num_hidden_layers)) {}
-
-  /// Attention of the prompts' own tokens, whose keys and values are kept.
-  [[nodiscard]] at::Tensor prefill(std::int64_t layer, const packed_batch& batch, const at::Tensor& q,
-                                   const at::Tensor& k, const at::Tensor& v) {
-    std::int64_t longest = 0;
-    for (const packed_batch::group& g : batch.groups) longest = std::max(longest, g.tokens);
-    keep& kept = layers_[static_cast<std::size_t>(layer)];
-    kept.prompt_keys = at::zeros({prompts_, kv_heads_, longest, size_}, k.options());
-    kept.prompt_values = at::zeros_like(kept.prompt_keys);
-    kept.keys = at::zeros({prompts_ * group_, kv_heads_, room_, size_}, k.options());
-    kept.values = at::zeros_like(kept.keys);
-    if (!padding_.defined()) padding_ = at::zeros({prompts_, 1, 1, longest}, k.options());
-    for (std::int64_t p = 0; p < prompts_; ++p) {
-      const packed_batch::group& g = batch.groups[static_cast<std::size_t>(p)];
-      kept.prompt_keys[p].narrow(1, 0, g.tokens).copy_(k.narrow(0, g.first, g.tokens).transpose(0, 1));
-      kept.prompt_values[p].narrow(1, 0, g.tokens).copy_(v.narrow(0, g.first, g.tokens).transpose(0, 1));
-      padding_[p].narrow(2, g.tokens, longest - g.tokens).fill_(-std::numeric_limits<float>::infinity());
-    }
-    return attend(batch, q, k, v);
-  }
-
-  /// Attention of the newest token of each of the P G completions, number `place` in its completion, over its
-  /// prompt and its own past: q is P G x heads x head_dim. The scores against the prompt are one product a
-  /// group.
-  [[nodiscard]] at::Tensor decode(std::int64_t layer, std::int64_t place, const at::Tensor& q,
-                                  const at::Tensor& k, const at::Tensor& v) {
-    keep& kept = layers_[static_cast<std::size_t>(layer)];
-    kept.keys.select(2, place).copy_(k);
-    kept.values.select(2, place).copy_(v);
-    const std::int64_t rows = prompts_ * group_;
-    const std::int64_t shared = heads_ / kv_heads_;
-    const std::int64_t longest = kept.prompt_keys.size(2);
-    const at::Tensor scaled = q * (1.0 / std::sqrt(static_cast<double>(size_)));
-    const at::Tensor by_prompt = scaled.view({prompts_, group_, kv_heads_, shared, size_})
-                                     .transpose(1, 2)
-                                     .reshape({prompts_, kv_heads_, group_ * shared, size_});
-    const at::Tensor by_row = scaled.view({rows, kv_heads_, shared, size_});
-    const at::Tensor to_prompt = (by_prompt.matmul(kept.prompt_keys.transpose(-1, -2)) + padding_)
-                                     .view({prompts_, kv_heads_, group_, shared, longest})
-                                     .transpose(1, 2)
-                                     .reshape({rows, kv_heads_, shared, longest});
-    const at::Tensor own_keys = kept.keys.narrow(2, 0, place + 1);
-    const at::Tensor own_values = kept.values.narrow(2, 0, place + 1);
-    const at::Tensor weights =
-        at::softmax(at::cat({to_prompt, by_row.matmul(own_keys.transpose(-1, -2))}, -1), -1);
-    const at::Tensor from_prompt = weights.narrow(-1, 0, longest)
-                                       .reshape({prompts_, group_, kv_heads_, shared, longest})
-                                       .transpose(1, 2)
-                                       .reshape({prompts_, kv_heads_, group_ * shared, longest})
-                                       .matmul(kept.prompt_values)
-                                       .view({prompts_, kv_heads_, group_, shared, size_})
-                                       .transpose(1, 2)
-                                       .reshape({rows, kv_heads_, shared, size_});
-    const at::Tensor from_own = weights.narrow(-1, longest, place + 1).matmul(own_values);
-    return (from_prompt + from_own).reshape({rows, heads_, size_});
-  }
-
- private:
-  struct keep {
-    at::Tensor prompt_keys,
-        prompt_values;        // P x kv_heads x longest prompt x head_dim, zero past a prompt's end
-    at::Tensor keys, values;  // P G x kv_heads x max_new_tokens x head_dim
-  };
-
-  std::int64_t prompts_, group_, room_, heads_, kv_heads_, size_;
-  at::Tensor padding_;  // P x 1 x 1 x longest: -inf past a prompt's end
-  std::vector<keep> layers_;
-};
-
 /// The hidden state at the last token of each context, P x d: what the next token is read from.
 [[nodiscard]] inline at::Tensor last_hidden(const qwen& model, std::span<const token_ids> contexts) {
   const at::NoGradGuard no_grad;
@@ -150,13 +67,28 @@ class group_cache {
 /// Log-probs of every token after each context, P x V, nats: for ranking a catalogue of item tokens.
 [[nodiscard]] inline at::Tensor next_token_log_probs(const qwen& model, std::span<const token_ids> contexts) {
   const at::NoGradGuard no_grad;
-  const at::Tensor logits = at::linear(last_hidden(model, contexts), model.head());
-  return at::log_softmax(logits.to(exact_type(model.head())), 1);
+  return at::log_softmax(at::linear(last_hidden(model, contexts), model.head()).to(at::kFloat), 1);
 }
+
+namespace detail {
+/// A token of each row by the inverse of its cumulative distribution, R, int64, one uniform number of its
+/// stream each. log_probs: R x V.
+inline at::Tensor draw(const at::Tensor& log_probs, std::span<random_stream* const> streams) {
+  at::Tensor draws = at::empty({log_probs.size(0), 1}, at::kFloat);
+  for (std::size_t r = 0; r < streams.size(); ++r)
+    draws.data_ptr<float>()[r] = static_cast<float>(streams[r]->uniform());
+  const at::Tensor cumulative = log_probs.exp().cumsum(1);
+  const at::Tensor total = cumulative.narrow(1, -1, 1);
+  // Below the total, or rounding could choose the last token, however unlikely it is.
+  const at::Tensor drawn =
+      (draws.to(total.device()) * total).minimum(at::nextafter(total, at::zeros_like(total)));
+  return at::searchsorted(cumulative, drawn, false, /*right=*/true).squeeze(1);
+}
+}  // namespace detail
 
 /// group_size completions of each prompt, a prompt's completions as neighbours. Row r draws only from
 /// `rng.split(r)`, one uniform number a token (inverse of the cumulative distribution). Where `allowed` is
-/// given, only what it allows is drawn.
+/// given, only what it allows is drawn. Completions that have ended are computed no further.
 [[nodiscard]] inline std::vector<generated> generate(const qwen& model, std::span<const token_ids> prompts,
                                                      std::size_t group_size,
                                                      const generation_options& options, random_stream rng,
@@ -166,88 +98,73 @@ class group_cache {
   require(options.temperature >= 0.0, "recllm: generate: temperature = ", options.temperature,
           ", expected 0 or more");
   options.truncation.check();
-  const std::size_t rows = prompts.size() * group_size;
-  std::vector<generated> out(rows);
-  if (rows == 0) return out;
+  std::vector<generated> out(prompts.size() * group_size);
+  if (out.empty()) return out;
   const at::NoGradGuard no_grad;
-  const at::Device device = model.device();
+  const bool greedy = options.temperature == 0.0;
 
-  std::vector<prompt_group> groups;
-  std::vector<std::int64_t> last, positions;
   std::vector<random_stream> streams;
-  std::int64_t end = 0;
-  for (const token_ids& prompt : prompts) {
-    groups.push_back({prompt, {}});
-    last.push_back((end += static_cast<std::int64_t>(prompt.size())) - 1);
-    positions.insert(positions.end(), group_size, static_cast<std::int64_t>(prompt.size()));
+  std::vector<std::int64_t> prompt_of;
+  std::vector<std::size_t> batch(out.size());  // the completions that the decoder's rows are
+  for (std::size_t r = 0; r < out.size(); ++r) {
+    streams.push_back(rng.split(r));
+    prompt_of.push_back(static_cast<std::int64_t>(r / group_size));
+    batch[r] = r;
   }
-  for (std::size_t r = 0; r < rows; ++r) streams.push_back(rng.split(r));
+  cached_decoder decoder(model, prompts, options.max_new_tokens);
+  decoder.select(prompt_of);
 
-  group_cache cache(model.config(), static_cast<std::int64_t>(prompts.size()),
-                    static_cast<std::int64_t>(group_size), options.max_new_tokens);
-  const packed_batch batch = pack(groups, device);
-  at::Tensor hidden = model
-                          .hidden(batch.tokens, batch.positions,
-                                  [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k,
-                                      const at::Tensor& v) { return cache.prefill(layer, batch, q, k, v); })
-                          .index_select(0, torch::tensor(last, at::kLong).to(device))
-                          .repeat_interleave(static_cast<std::int64_t>(group_size), 0);
-
-  at::Tensor position = torch::tensor(positions, at::kLong).to(device);
-  std::vector<bool> ended(rows, false);
   for (std::int64_t place = 0;; ++place) {
-    const bool greedy = options.temperature == 0.0;
-    at::Tensor logits = at::linear(hidden, model.head()).to(exact_type(model.head()));
+    at::Tensor logits = decoder.logits();
     if (options.truncation.repetition_penalty != 1.0) {
-      std::vector<token_ids> texts(rows);
-      for (std::size_t r = 0; r < rows; ++r) {
-        if (ended[r]) continue;
-        texts[r] = prompts[r / group_size];
-        texts[r].insert(texts[r].end(), out[r].tokens.begin(), out[r].tokens.end());
+      std::vector<token_ids> texts(batch.size());
+      for (std::size_t i = 0; i < batch.size(); ++i) {
+        const generated& said = out[batch[i]];
+        if (said.ended) continue;
+        texts[i] = prompts[batch[i] / group_size];
+        texts[i].insert(texts[i].end(), said.tokens.begin(), said.tokens.end());
       }
       penalise_repetition(logits, texts, options.truncation.repetition_penalty);
     }
-    at::Tensor scaled = greedy ? logits : logits / options.temperature;
-    at::Tensor bias;
+    if (!greedy) logits = logits / options.temperature;
     if (allowed) {
-      std::vector<token_ids> sets(rows);
-      for (std::size_t r = 0; r < rows; ++r)
-        if (!ended[r]) sets[r] = allowed(r / group_size, out[r].tokens);
-      bias = constraint_bias(sets, logits.size(1), device);
+      std::vector<token_ids> sets(batch.size());
+      for (std::size_t i = 0; i < batch.size(); ++i)
+        if (!out[batch[i]].ended) sets[i] = allowed(batch[i] / group_size, out[batch[i]].tokens);
+      const at::Tensor bias = constraint_bias(sets, logits.size(1), logits.device());
+      if (bias.defined()) logits = logits + bias;
     }
-    if (bias.defined()) scaled = scaled + bias;
-    const at::Tensor log_probs = at::log_softmax(truncate_logits(scaled, options.truncation), 1);
+    const at::Tensor log_probs = at::log_softmax(truncate_logits(logits, options.truncation), 1);
     at::Tensor chosen;
     if (greedy) {
       chosen = log_probs.argmax(1);
     } else {
-      at::Tensor draws = at::empty({static_cast<std::int64_t>(rows), 1}, at::kFloat);
-      for (std::size_t r = 0; r < rows; ++r)
-        draws.data_ptr<float>()[r] = static_cast<float>(streams[r].uniform());
-      const at::Tensor cumulative = log_probs.exp().cumsum(1);
-      const at::Tensor total = cumulative.narrow(1, -1, 1);
-      // Below the total, or rounding could choose the last token, however unlikely it is.
-      const at::Tensor drawn =
-          (draws.to(device) * total).minimum(at::nextafter(total, at::zeros_like(total)));
-      chosen = at::searchsorted(cumulative, drawn, false, /*right=*/true).squeeze(1);
+      std::vector<random_stream*> drawing;
+      for (const std::size_t r : batch) drawing.push_back(&streams[r]);
+      chosen = detail::draw(log_probs, drawing);
     }
     const at::Tensor chosen_log_probs = log_probs.gather(1, chosen.unsqueeze(1)).squeeze(1).cpu();
     const at::Tensor chosen_host = chosen.cpu();
-    bool all_ended = true;
-    for (std::size_t r = 0; r < rows; ++r) {
-      if (ended[r]) continue;
-      const std::int64_t token = chosen_host.data_ptr<std::int64_t>()[r];
-      out[r].tokens.push_back(token);
-      out[r].log_probs.push_back(chosen_log_probs.data_ptr<float>()[r]);
-      if (options.on_token) options.on_token(r, token);
-      out[r].ended = ended[r] = detail::has_ended(out[r].tokens, options);
-      all_ended = all_ended && ended[r];
+    std::vector<std::int64_t> going;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      generated& said = out[batch[i]];
+      if (said.ended) continue;
+      const std::int64_t token = chosen_host.data_ptr<std::int64_t>()[i];
+      said.tokens.push_back(token);
+      said.log_probs.push_back(chosen_log_probs.data_ptr<float>()[i]);
+      if (options.on_token) options.on_token(batch[i], token);
+      said.ended = detail::has_ended(said.tokens, options);
+      if (!said.ended) going.push_back(static_cast<std::int64_t>(i));
     }
-    if (all_ended || place + 1 == options.max_new_tokens) return out;
-    hidden = model.hidden(chosen, position,
-                          [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k,
-                              const at::Tensor& v) { return cache.decode(layer, place, q, k, v); });
-    position = position + 1;
+    if (going.empty() || place + 1 == options.max_new_tokens) return out;
+    // Not each time one ends: the others' keys and values are copied.
+    if (4 * going.size() < 3 * batch.size()) {
+      decoder.select(going);
+      chosen = chosen.index_select(0, torch::tensor(going, at::kLong).to(chosen.device()));
+      for (std::size_t i = 0; i < going.size(); ++i) batch[i] = batch[static_cast<std::size_t>(going[i])];
+      batch.resize(going.size());
+    }
+    decoder.say(chosen);
   }
 }
 
