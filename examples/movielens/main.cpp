@@ -15,6 +15,7 @@
 #include <recllm/reward.hpp>
 #include <recllm/sft.hpp>
 #include <recllm/torch/causal_lm.hpp>
+#include <recllm/torch/device.hpp>
 #include <recllm/torch/ranking.hpp>
 #include <recllm/train/callbacks.hpp>
 #include <recllm/train/checkpoint.hpp>
@@ -41,6 +42,7 @@ int main(int argc, char** argv) try {
   app.add_option("--output", o.output, "where metrics, checkpoints, model and report go")
       ->capture_default_str();
   app.add_option("--seed", o.seed, "of weights, batches and samples")->capture_default_str();
+  app.add_option("--device", o.device, "cpu, cuda or cuda:NUMBER; by default CUDA where there is one");
   app.add_flag("--quick", o.quick, "a first look in two minutes: too short to beat anything");
   app.add_flag("--resume", o.resume, "go on from the last checkpoint in --output");
   app.add_option("--sft-steps", o.sft_steps, "of 32 lessons each")
@@ -70,6 +72,7 @@ int main(int argc, char** argv) try {
   const auto every = [&](std::ptrdiff_t steps, std::ptrdiff_t parts) {
     return std::max<std::ptrdiff_t>(steps / (o.quick ? 1 : parts), 1);
   };
+  const at::Device device = lm::pick_device(o.device);
   const std::ptrdiff_t sft_check = every(o.sft_steps, 6), grpo_check = every(o.grpo_steps, 8);
 
   // Data: strict time order. A user's last liked film is the test, the last but one the validation, and
@@ -96,7 +99,7 @@ int main(int argc, char** argv) try {
                 .intermediate_size = 192,
                 .num_hidden_layers = 2,
                 .initializer_range = 0.1},
-               rng.split(1'000'000)),
+               rng.split(1'000'000), device),
       {.decode = [&](lm::token_ids tokens) { return story.answer(std::move(tokens)); },
        .allowed = allowed,
        .sampling = {.max_new_tokens = 32, .end_tokens = {story.token("<|im_end|>")}},
