@@ -279,7 +279,7 @@ class list_policy {
              const numbers p = log_probs.exp(), p_log_p = log_probs.isInf().select(0.0, p * log_probs);
              const double entropy = -p_log_p.sum();
              const auto sum = [&](const numbers& shares) {
-               return token_matrix<double>((shares.matrix().transpose() * phi.matrix()).array());
+               return token_matrix<double>((phi.matrix().transpose() * shares.matrix()).transpose().array());
              };
              all.push_back(
                  {row, place, log_probs(pick), entropy, phi.row(pick) - sum(p), -sum(p_log_p + entropy * p)});
