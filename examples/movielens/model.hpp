@@ -37,14 +37,15 @@ inline lm::token_ids may_say(const storyteller& story, const run_options& o, con
   return o.unconstrained ? lm::token_ids{} : story.allowed(asked, so_far);
 }
 
-/// Qwen2, from scratch: two layers of width 64. Borrows both arguments.
-inline recommender untrained_model(const storyteller& story, const run_options& o) {
+/// Qwen2, from scratch: two layers of width 64. Borrows story and o.
+inline recommender untrained_model(const storyteller& story, const run_options& o,
+                                   at::Device device = at::kCPU) {
   return recommender(lm::qwen({.vocab_size = static_cast<std::int64_t>(story.tokenizer().vocab_size()),
                                .hidden_size = 64,
                                .intermediate_size = 192,
                                .num_hidden_layers = 2,
                                .initializer_range = 0.1},
-                              random_stream(o.seed).split(1'000'000)),
+                              random_stream(o.seed).split(1'000'000), device),
                      {.decode = [&story](lm::token_ids tokens) { return story.answer(std::move(tokens)); },
                       .allowed =
                           [&story, &o](const movie_prompt& asked, std::span<const std::int64_t> so_far) {
