@@ -139,7 +139,8 @@ int main(int argc, char** argv) try {
     return most;
   };
 
-  // GRPO on the list policy, once for each weight; twelve lists a prompt.
+  // GRPO on the list policy, once for each weight; twelve lists a prompt. Advantages that are not scaled grow
+  // with the reward's weights, and the learning rate makes up for it.
   const auto learn = [&](const std::string& front, double weight, const auto& goal, advantage_scale scale) {
     list_policy<slate> policy = list_writer(films);
     progress bar({.label = front, .total = static_cast<std::size_t>(o.grpo_steps)});
@@ -147,7 +148,7 @@ int main(int argc, char** argv) try {
                                {.steps = o.grpo_steps,
                                .prompts_per_step = std::min<std::size_t>(96, practice.size()),
                                .group_size = o.group_size,
-                               .learning_rate = o.learning_rate,
+                               .learning_rate = o.learning_rate / (1.0 + weight),
                                .schedule = schedule::linear,
                                .seed = o.seed}) |
                              tee(bar))
