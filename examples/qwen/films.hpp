@@ -28,7 +28,6 @@ using namespace recllm;
 struct film_prompt {
   std::vector<std::int64_t> tokens;
   std::vector<std::size_t> next_items;  ///< label: the films that the user goes on to like
-  std::vector<std::size_t> seen;        ///< everything rated before
   std::vector<std::size_t> pool;        ///< the candidates: the label and films that the user never rated
   std::vector<std::string> topics;      ///< genres that the prompt names, those of the last films first
 };
@@ -154,7 +153,6 @@ class storyteller {
     const std::span<const event> past = events.first(cut);
     film_prompt asked{.tokens = {},
                       .next_items = next_strong_items(events.subspan(cut), list_length),
-                      .seen = item_sequence(past),
                       .pool = {},
                       .topics = {}};
     asked.pool = draw_pool(user, asked.next_items, rng);

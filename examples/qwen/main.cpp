@@ -130,12 +130,21 @@ int main(int argc, char** argv) try {
     return result;
   };
 
+  // Phase 1 in numbers; phase 2's are in its call.
+  fit_options how{.batch_size = o.sft_batch,
+                  .micro_rows = o.micro_rows,
+                  .learning_rate = o.sft_learning_rate,
+                  .schedule = schedule::linear,
+                  .warmup_steps = 2,
+                  .seed = o.seed};
+  const std::ptrdiff_t sft_steps = steps_of(how, lessons.size());
+
   // A run goes through two phases; a checkpoint knows the phase and the steps done in it.
   checkpoints saved(o.output / "checkpoints");
   run_state at = o.resume ? read_state(saved, o) : run_state{};
   const auto save = [&](const std::string& phase, std::ptrdiff_t steps) {
     at.phase = phase, at.steps = steps;
-    saved.save(phase == "sft" ? steps : 1'000'000 + steps, [&](const std::filesystem::path& folder) {
+    saved.save(phase == "sft" ? steps : sft_steps + steps, [&](const std::filesystem::path& folder) {
       policy.save(folder);
       write_state(folder, at, o);
     });
@@ -153,20 +162,14 @@ int main(int argc, char** argv) try {
   if (at.exams.empty()) at.exams.push_back(examine("pretrained"));
   if (stop()) return paused();
   if (at.phase == "sft") {
-    const fit_options how{.first_step = at.steps,
-                          .batch_size = o.sft_batch,
-                          .micro_rows = o.micro_rows,
-                          .learning_rate = o.sft_learning_rate,
-                          .schedule = schedule::linear,
-                          .warmup_steps = 2,
-                          .seed = o.seed};
-    const std::ptrdiff_t steps = steps_of(how, lessons.size());
+    how.first_step = at.steps;
     progress bar({.label = "SFT ",
-                  .total = static_cast<std::size_t>(steps),
+                  .total = static_cast<std::size_t>(sft_steps),
                   .first = static_cast<std::size_t>(at.steps)});
     for (const auto& m :
          fit(policy, sft{}, lessons, how) | tee(log.with({{"phase", "sft"}})) | tee(bar) | until(stop))
-      if (m.step + 1 == steps || stop()) save("sft", m.step + 1);
+      if (const std::ptrdiff_t done = m.step + 1; done % 10 == 0 || done == sft_steps || stop())
+        save("sft", done);
     if (stop()) return paused();
     policy.save(o.output / "sft");
     policy.reset_optimizer({.weight_decay = 0.0});

@@ -22,8 +22,8 @@ namespace films {
 
 /// What the command line says. The defaults suit SmolLM2-135M-Instruct on a CPU core.
 struct run_options {
-  std::filesystem::path model, data, output = "results/qwen";
-  std::string device, precision = "bf16";
+  std::filesystem::path model{}, data{}, output = "results/qwen";
+  std::string device{}, precision = "bf16";
   std::int64_t lora_rank = 16;  ///< 0 = all weights are trained
   std::uint64_t seed = 1;
   bool resume = false, recompute = false;
