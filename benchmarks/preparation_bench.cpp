@@ -3,8 +3,6 @@
 // Reading, 5-core, leave-one-out with its proof, then for each user a prompt (long-term topics, the last
 // seven days, the last ten films) and a label; one thread, seconds of the processor. Writes a page with plots
 // beside the program.
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -14,7 +12,6 @@
 #include <ctime>
 #include <exception>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <map>
 #include <span>
@@ -30,7 +27,9 @@
 #include <recllm/train/callbacks.hpp>
 #include <recllm/train/report.hpp>
 
+#include "keeping_reporter.hpp"
 #include "movielens_like.hpp"
+#include "peak_memory.hpp"
 
 using namespace recllm;
 
@@ -61,17 +60,6 @@ class ratings_files {
 
 ratings_files files;
 
-/// Bytes of this process in memory at most, since the last call of forget_peak() where the system can forget.
-double peak_bytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with("VmHWM:")) return 1024.0 * std::stod(line.substr(6));
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return 1024.0 * static_cast<double>(usage.ru_maxrss);
-}
-void forget_peak() { std::ofstream("/proc/self/clear_refs") << 5; }
-
 struct prepared {
   std::string prompt;
   std::vector<std::size_t> label;
@@ -98,7 +86,7 @@ void preparation(benchmark::State& state) {
   std::array<double, stages.size()> seconds{};
   double prompts = 0, characters = 0, peak = 0;
   for (auto _ : state) {
-    forget_peak();
+    benchmarks::forget_peak();
     std::clock_t then = std::clock();
     std::size_t stage = 0;
     const auto lap = [&] {
@@ -116,7 +104,7 @@ void preparation(benchmark::State& state) {
     std::vector<prepared> all;
     for (const held_out asked : split.test) all.push_back(prepare(data, asked));
     lap();
-    peak = std::max(peak, peak_bytes());
+    peak = std::max(peak, benchmarks::peak_bytes());
     prompts = static_cast<double>(all.size());
     for (const prepared& one : all) characters += static_cast<double>(one.prompt.size());
   }
@@ -144,27 +132,14 @@ void reading(benchmark::State& state) {
   const std::filesystem::path folder =
       files.of({.ratings = static_cast<std::size_t>(state.range(0)), .films = 62'423});
   for (auto _ : state) {
-    forget_peak();
+    benchmarks::forget_peak();
     benchmark::DoNotOptimize(read_movielens(folder));
   }
   state.counters["rows/s"] = benchmark::Counter(static_cast<double>(state.iterations() * state.range(0)),
                                                 benchmark::Counter::kIsRate);
-  state.counters["peak_MiB"] = peak_bytes() / 0x1p20;
+  state.counters["peak_MiB"] = benchmarks::peak_bytes() / 0x1p20;
 }
 BENCHMARK(reading)->Arg(25'000'095)->Unit(benchmark::kMillisecond);
-
-/// What the console shows, kept for the page.
-class keeping_reporter : public benchmark::ConsoleReporter {
- public:
-  std::vector<Run> runs;
-  void ReportRuns(const std::vector<Run>& reports) override {
-    for (const Run& run : reports)
-      if (run.run_type == Run::RT_Iteration && run.run_name.function_name == "preparation" &&
-          !run.error_occurred)
-        runs.push_back(run);
-    ConsoleReporter::ReportRuns(reports);
-  }
-};
 
 std::string digits(double value, int decimals) {
   std::array<char, 64> text{};
@@ -221,7 +196,7 @@ void write_page(const std::vector<benchmark::BenchmarkReporter::Run>& runs,
 int main(int argc, char** argv) try {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  keeping_reporter reporter;
+  benchmarks::keeping_reporter reporter("preparation");
   benchmark::RunSpecifiedBenchmarks(&reporter);
   if (reporter.runs.size() > 1)
     write_page(reporter.runs, std::filesystem::path(argv[0]).replace_extension(".html"));

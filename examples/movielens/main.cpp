@@ -15,7 +15,7 @@
 #include <recllm/reward.hpp>
 #include <recllm/sft.hpp>
 #include <recllm/torch/causal_lm.hpp>
-#include <recllm/torch/ranking.hpp>
+#include <recllm/torch/device.hpp>
 #include <recllm/train/callbacks.hpp>
 #include <recllm/train/checkpoint.hpp>
 #include <recllm/train/fit.hpp>
@@ -23,13 +23,13 @@
 #include <recllm/train/progress.hpp>
 #include <recllm/train/train.hpp>
 
+#include "model.hpp"
 #include "movies.hpp"
 #include "results.hpp"
 #include "state.hpp"
 
 using namespace recllm;
 using namespace movielens;
-namespace lm = recllm::torch_bridge;
 
 int main(int argc, char** argv) try {
   run_options o;
@@ -41,6 +41,7 @@ int main(int argc, char** argv) try {
   app.add_option("--output", o.output, "where metrics, checkpoints, model and report go")
       ->capture_default_str();
   app.add_option("--seed", o.seed, "of weights, batches and samples")->capture_default_str();
+  app.add_option("--device", o.device, "cpu, cuda or cuda:NUMBER; by default CUDA where there is one");
   app.add_flag("--quick", o.quick, "a first look in two minutes: too short to beat anything");
   app.add_flag("--resume", o.resume, "go on from the last checkpoint in --output");
   app.add_option("--sft-steps", o.sft_steps, "of 32 lessons each")
@@ -70,38 +71,20 @@ int main(int argc, char** argv) try {
   const auto every = [&](std::ptrdiff_t steps, std::ptrdiff_t parts) {
     return std::max<std::ptrdiff_t>(steps / (o.quick ? 1 : parts), 1);
   };
+  const at::Device device = lm::pick_device(o.device);
   const std::ptrdiff_t sft_check = every(o.sft_steps, 6), grpo_check = every(o.grpo_steps, 8);
 
   // Data: strict time order. A user's last liked film is the test, the last but one the validation, and
   // nothing from there on is trained on. One user in ten is never trained on: there rewards are compared.
-  if (o.simulated) {
-    o.data = o.output / "feed";
-    write_recbole(simulate_feed(feed_size(o.seed)), o.data, feed_columns);
-  }
-  const dataset data = keep_users_with(
-      o.simulated ? deduplicate(read_recbole(o.data, feed_columns)) : read_recbole(o.data), 5);
+  const dataset data = read_data(o);
   const data_split split = leave_one_out(data, strong_engagement{});
   prove_no_leakage(data, split);
   const storyteller story(data);
   const random_stream rng(o.seed);
   const auto [lessons, practice, strangers] = story.material(split, rng);
 
-  // The policy: Qwen2, from scratch. Its lists can name only what may be recommended.
-  const auto allowed = [&](const movie_prompt& asked, std::span<const std::int64_t> so_far) {
-    return o.unconstrained ? lm::token_ids{} : story.allowed(asked, so_far);
-  };
-  lm::causal_lm<movie_prompt, movie_answer> policy(
-      lm::qwen({.vocab_size = static_cast<std::int64_t>(story.tokenizer().vocab_size()),
-                .hidden_size = 64,
-                .intermediate_size = 192,
-                .num_hidden_layers = 2,
-                .initializer_range = 0.1},
-               rng.split(1'000'000)),
-      {.decode = [&](lm::token_ids tokens) { return story.answer(std::move(tokens)); },
-       .allowed = allowed,
-       .sampling = {.max_new_tokens = 32, .end_tokens = {story.token("<|im_end|>")}},
-       .optimizer = {.beta2 = 0.98, .weight_decay = 0.05},
-       .dropout = 0.1});
+  // The policy: Qwen2, from scratch.
+  recommender policy = untrained_model(story, o, device);
 
   // The reward of its answers.
   popularity popular(data.items.size());
@@ -120,14 +103,9 @@ int main(int argc, char** argv) try {
       o.novelty * reward::novelty([&](std::size_t film) { return shares[film]; });
 
   // How a model is asked: its log-probs of each film as the first of the list.
-  const auto ranker = [&](const auto& model) {
-    return scorer([&](std::span<const movie_prompt> asked) {
-      std::vector<lm::token_ids> tokens;
-      for (const movie_prompt& prompt : asked) tokens.push_back(prompt.tokens);
-      return lm::item_log_probs(
-          model.model(), tokens,
-          {.item_tokens = story.item_tokens(), .answer_token = story.token("<answer>")});
-    });
+  const auto ranker = [&](const recommender& model) {
+    return scorer(
+        [&](std::span<const movie_prompt> asked) { return first_film_log_probs(model, story, asked); });
   };
   const ranking_settings measured{
       .catalogue = data.items.size(), .topics = topics_of(data.items), .shares = shares};
@@ -147,10 +125,12 @@ int main(int argc, char** argv) try {
     std::vector<lm::token_ids> tokens;
     for (const movie_prompt& prompt : asked) tokens.push_back(prompt.tokens);
     std::vector<movie_answer> answers;
-    for (lm::generated& said : lm::generate(
-             model.model(), tokens, 1,
-             {.max_new_tokens = 32, .temperature = 0.0, .end_tokens = {story.token("<|im_end|>")}}, rng,
-             [&](std::size_t i, std::span<const std::int64_t> so_far) { return allowed(asked[i], so_far); }))
+    for (lm::generated& said :
+         lm::generate(model.model(), tokens, 1,
+                      {.max_new_tokens = 32, .temperature = 0.0, .end_tokens = {story.token("<|im_end|>")}},
+                      rng, [&](std::size_t i, std::span<const std::int64_t> so_far) {
+                        return may_say(story, o, asked[i], so_far);
+                      }))
       answers.push_back(story.answer(std::move(said.tokens)));
     return answers;
   };
@@ -200,14 +180,7 @@ int main(int argc, char** argv) try {
                   .total = static_cast<std::size_t>(o.sft_steps),
                   .first = static_cast<std::size_t>(at.steps),
                   .show = {"loss"}});
-    for (const auto& m : fit(policy, sft{}, lessons,
-                             {.steps = o.sft_steps,
-                             .first_step = at.steps,
-                             .batch_size = 32,
-                             .learning_rate = 6e-3,
-                             .schedule = schedule::linear,
-                             .warmup_steps = 50,
-                             .seed = o.seed}) |
+    for (const auto& m : fit(policy, sft{}, lessons, sft_settings(o, at.steps)) |
                              tee(log.with({{"phase", "sft"}})) | tee(bar) | until(stop)) {
       const std::ptrdiff_t done = m.step + 1;
       if (done % sft_check == 0 || done == o.sft_steps)

@@ -70,6 +70,7 @@ inline feed_settings feed_size(std::uint64_t seed) { return {.users = 800, .post
 struct run_options {
   std::filesystem::path data, output = "results/movielens";
   std::uint64_t seed = 1;
+  std::string device;  // "" = CUDA where there is one
   bool simulated = false, quick = false, resume = false, unconstrained = false;
   std::ptrdiff_t sft_steps = 1000, grpo_steps = 60;
   std::size_t group_size = 12;

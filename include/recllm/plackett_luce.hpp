@@ -8,7 +8,6 @@
 // Statistics 24, 1975.
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <span>
@@ -61,8 +60,9 @@ class plackett_luce_policy {
     std::vector<std::vector<int>> lists;
     for (std::size_t row = 0; row < prompts.size() * group_size; ++row) {
       random_stream own = rng.split(row);
-      lists.push_back(fill(prompts[row / group_size],
-                           [&](const numbers& log_prob) { return draw(log_prob, own.uniform()); }));
+      lists.push_back(fill(prompts[row / group_size], [&](const numbers& log_prob) {
+        return static_cast<int>(detail::draw(log_prob, own.uniform()));
+      }));
     }
     return scored(prompts, group_size, std::move(lists));
   }
@@ -140,30 +140,13 @@ class plackett_luce_policy {
 
   [[nodiscard]] std::size_t items() const { return static_cast<std::size_t>(of_.item_features.rows()); }
 
-  /// Scores without those of placed items -> log-probs.
-  [[nodiscard]] static numbers log_softmax(const numbers& left) {
-    const double top = left.maxCoeff();
-    return left - (top + std::log((left - top).exp().sum()));
-  }
-
-  /// The item whose share of [0, 1) holds u.
-  [[nodiscard]] static int draw(const numbers& log_prob, double u) {
-    int last = 0;
-    for (Eigen::Index item = 0; item < log_prob.size(); ++item) {
-      if (std::isinf(log_prob(item))) continue;
-      last = static_cast<int>(item);
-      if ((u -= std::exp(log_prob(item))) < 0.0) break;
-    }
-    return last;
-  }
-
   /// A list of `choose(log-probs)` at each place.
   template <class Choose>
   [[nodiscard]] std::vector<int> fill(std::size_t prompt, Choose&& choose) const {
     numbers left = scores(prompt);
     std::vector<int> list;
     while (list.size() < of_.length) {
-      list.push_back(choose(log_softmax(left)));
+      list.push_back(choose(detail::log_softmax(left)));
       left(list.back()) = -std::numeric_limits<double>::infinity();
     }
     return list;
@@ -212,7 +195,8 @@ class plackett_luce_policy {
       numbers left = scores(r.answered[from]);
       for (std::size_t place = 0; place < r.completions[from].size(); ++place) {
         const int item = r.completions[from][place];
-        all.push_back({row, static_cast<Eigen::Index>(place), r.answered[from], item, log_softmax(left)});
+        all.push_back(
+            {row, static_cast<Eigen::Index>(place), r.answered[from], item, detail::log_softmax(left)});
         left(item) = -std::numeric_limits<double>::infinity();
       }
     }

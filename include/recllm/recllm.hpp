@@ -9,6 +9,7 @@
 #include <recllm/grpo.hpp>
 #include <recllm/gspo.hpp>
 #include <recllm/kto.hpp>
+#include <recllm/list_policy.hpp>
 #include <recllm/metrics.hpp>
 #include <recllm/objective/baseline.hpp>
 #include <recllm/objective/importance.hpp>

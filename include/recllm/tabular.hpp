@@ -47,6 +47,26 @@ inline double descend(token_matrix<double>& table, token_matrix<double>& gradien
   return norm;
 }
 
+/// Scores -> their log-softmax. -infinity, say of an item that is placed already, stays what it is; not all
+/// may be.
+template <class Scores>
+[[nodiscard]] typename Scores::PlainObject log_softmax(const Scores& scores) {
+  const double top = scores.maxCoeff();
+  return scores - (top + std::log((scores - top).exp().sum()));
+}
+
+/// The place whose share of [0, 1) holds u; never one of log-prob -infinity.
+template <class LogProbs>
+[[nodiscard]] Eigen::Index draw(const LogProbs& log_probs, double u) {
+  Eigen::Index last = 0;
+  for (Eigen::Index i = 0; i < log_probs.size(); ++i) {
+    if (std::isinf(log_probs(i))) continue;
+    last = i;
+    if ((u -= std::exp(log_probs(i))) < 0.0) break;
+  }
+  return last;
+}
+
 }  // namespace detail
 
 /// A policy that fills each place of a list by a softmax of its own, whatever the other places hold.
@@ -76,7 +96,8 @@ class tabular_policy {
       const std::size_t asked = row / group_size;
       std::vector<int> list;
       for (std::size_t place = 0; place < sizes_.length; ++place)
-        list.push_back(draw(log_softmax(cell(prompts[asked], place)), own.uniform()));
+        list.push_back(
+            static_cast<int>(detail::draw(log_softmax(cell(prompts[asked], place)), own.uniform())));
       append(r, asked, prompts[asked], std::move(list));
     }
     fill_mask(r);
@@ -171,24 +192,13 @@ class tabular_policy {
     return all;
   }
 
-  [[nodiscard]] row_array log_softmax(Eigen::Index at) const {
-    const double top = logits_.row(at).maxCoeff();
-    return logits_.row(at) - (top + std::log((logits_.row(at) - top).exp().sum()));
-  }
+  [[nodiscard]] row_array log_softmax(Eigen::Index at) const { return detail::log_softmax(logits_.row(at)); }
 
   /// The row of the table. Throws for a prompt that is not in it.
   Eigen::Index cell(std::size_t prompt, std::size_t place) const {
     require(prompt < sizes_.prompts, "recllm: tabular_policy: prompt ", prompt,
             " is not in the table; expected 0 to ", sizes_.prompts - 1);
     return static_cast<Eigen::Index>(prompt * sizes_.length + place);
-  }
-
-  /// The item whose share of [0, 1) holds u.
-  [[nodiscard]] static int draw(const row_array& log_softmax, double u) {
-    Eigen::Index item = 0;
-    for (; item + 1 < log_softmax.size(); ++item)
-      if ((u -= std::exp(log_softmax(item))) < 0.0) break;
-    return static_cast<int>(item);
   }
 
   void append(tabular_rollouts& r, std::size_t asked, std::size_t prompt, std::vector<int> list) const {

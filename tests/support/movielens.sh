@@ -11,7 +11,7 @@ fail() { echo "FAILED: $*" >&2; exit 1; }
 source "$(dirname "$0")/made_up_films.sh"
 made_up_films "$work/data"
 
-settings=(--data "$work/data" --seed 3 --sft-steps 12 --grpo-steps 4 --group-size 4)
+settings=(--data "$work/data" --device cpu --seed 3 --sft-steps 12 --grpo-steps 4 --group-size 4)
 
 run() {  # output folder, more arguments
   "$program" "${settings[@]}" --output "$@"
@@ -46,7 +46,7 @@ stop_after grpo --resume
 run "$work/stopped" --resume &>"$work/resumed.log" || fail "resume: $(cat "$work/resumed.log")"
 same "$work/stopped"
 
-"$program" --simulated --output "$work/feed" --sft-steps 1 --grpo-steps 1 --group-size 2 >"$work/feed.log" 2>&1 ||
+"$program" --simulated --device cpu --output "$work/feed" --sft-steps 1 --grpo-steps 1 --group-size 2 >"$work/feed.log" 2>&1 ||
   fail "the simulated feed: $(cat "$work/feed.log")"
 grep -q "As Table 2 of the paper" "$work/feed.log" || fail "no table 2: $(cat "$work/feed.log")"
 [[ -s $work/feed/feed/feed.inter ]] || fail "the feed went through no files"
@@ -61,6 +61,7 @@ refused "seed = 3" --data "$work/data" --output "$work/one" --seed 4 --sft-steps
 refused "there is no checkpoint" --data "$work/data" --output "$work/none" --resume
 refused "/nowhere" --data /nowhere
 refused "cannot write into the folder" --data "$work/data" --output /dev/null/x
+refused "expected cpu, cuda or cuda:NUMBER" --data "$work/data" --device tpu
 refused "--sft-steps" --data "$work/data" --sft-steps 0
 printf 'user_id:token\titem_id:token\trating:float\ttimestamp:float\n1\t2\tgood\t5\n' >"$work/data/x.inter"
 refused "x.inter" --data "$work/data" --output "$work/none"

@@ -11,9 +11,9 @@ using namespace recllm;
 using Catch::Matchers::Contains;
 
 TEST_CASE("a string constant holds letters, digits and octal codes only") {
-  CHECK(detail::gnuplot_text("ndcg 10") == R"("ndcg\04010")");
-  CHECK(detail::gnuplot_text("a'b\"`\\@$%") == R"("a\047b\042\140\134\100\044\045")");
-  CHECK(detail::gnuplot_text("two\nlines é") == "\"two lines\\040é\"");
+  CHECK(detail::gnuplot_text("ndcg 10") == R"("ndcg\004010")");
+  CHECK(detail::gnuplot_text("a'b\"`\\@$%") == R"("a\0047b\0042\0140\0134\0100\0044\0045")");
+  CHECK(detail::gnuplot_text("two\nlines é") == "\"two lines\\0040é\"");
   CHECK(detail::gnuplot_text("") == R"("")");
 }
 

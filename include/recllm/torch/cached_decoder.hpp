@@ -33,9 +33,12 @@ class cached_decoder {
   }
 
   /// Logits of each row's next token, R x V, float32.
-  [[nodiscard]] at::Tensor logits() const {
+  [[nodiscard]] at::Tensor logits() const { return logits(0, hidden_.size(0)); }
+
+  /// The same of `count` rows from row `first`.
+  [[nodiscard]] at::Tensor logits(std::int64_t first, std::int64_t count) const {
     const at::NoGradGuard no_grad;
-    return at::linear(hidden_, model_->head()).to(at::kFloat);
+    return at::linear(hidden_.narrow(0, first, count), model_->head()).to(at::kFloat);
   }
 
   /// Goes on with these rows; see group_cache::select.

@@ -16,6 +16,7 @@
 #include <recllm/torch/packed.hpp>
 #include <recllm/torch/qwen.hpp>
 #include <recllm/torch/torch.hpp>
+#include <recllm/torch/vocabulary.hpp>
 
 namespace recllm::torch_bridge {
 
@@ -77,18 +78,20 @@ inline at::Tensor draw(const at::Tensor& log_probs, std::span<random_stream* con
   at::Tensor draws = at::empty({log_probs.size(0), 1}, at::kFloat);
   for (std::size_t r = 0; r < streams.size(); ++r)
     draws.data_ptr<float>()[r] = static_cast<float>(streams[r]->uniform());
-  const at::Tensor cumulative = log_probs.exp().cumsum(1);
+  // A GPU sums in parallel: in float32 its sums around a token of probability 0 could differ, and draw it.
+  const at::Tensor cumulative = log_probs.exp().cumsum(1, log_probs.is_cuda() ? at::kDouble : at::kFloat);
   const at::Tensor total = cumulative.narrow(1, -1, 1);
   // Below the total, or rounding could choose the last token, however unlikely it is.
   const at::Tensor drawn =
-      (draws.to(total.device()) * total).minimum(at::nextafter(total, at::zeros_like(total)));
+      (draws.to(total.options()) * total).minimum(at::nextafter(total, at::zeros_like(total)));
   return at::searchsorted(cumulative, drawn, false, /*right=*/true).squeeze(1);
 }
 }  // namespace detail
 
 /// group_size completions of each prompt, a prompt's completions as neighbours. Row r draws only from
 /// `rng.split(r)`, one uniform number a token (inverse of the cumulative distribution). Where `allowed` is
-/// given, only what it allows is drawn. Completions that have ended are computed no further.
+/// given, only what it allows is drawn. Completions that have ended are computed no further; logits are held
+/// for a block of rows at a time.
 [[nodiscard]] inline std::vector<generated> generate(const qwen& model, std::span<const token_ids> prompts,
                                                      std::size_t group_size,
                                                      const generation_options& options, random_stream rng,
@@ -115,35 +118,42 @@ inline at::Tensor draw(const at::Tensor& log_probs, std::span<random_stream* con
   decoder.select(prompt_of);
 
   for (std::int64_t place = 0;; ++place) {
-    at::Tensor logits = decoder.logits();
-    if (options.truncation.repetition_penalty != 1.0) {
-      std::vector<token_ids> texts(batch.size());
-      for (std::size_t i = 0; i < batch.size(); ++i) {
-        const generated& said = out[batch[i]];
-        if (said.ended) continue;
-        texts[i] = prompts[batch[i] / group_size];
-        texts[i].insert(texts[i].end(), said.tokens.begin(), said.tokens.end());
+    const std::int64_t rows = static_cast<std::int64_t>(batch.size());
+    at::Tensor chosen = at::empty({rows}, at::TensorOptions(at::kLong).device(model.device()));
+    at::Tensor chosen_log_probs = at::empty({rows}, at::kFloat);
+    detail::for_row_blocks(rows, model.config().vocab_size, [&](std::int64_t first, std::int64_t count) {
+      at::Tensor logits = decoder.logits(first, count);
+      const std::span<const std::size_t> here(batch.data() + first, static_cast<std::size_t>(count));
+      if (options.truncation.repetition_penalty != 1.0) {
+        std::vector<token_ids> texts(here.size());
+        for (std::size_t i = 0; i < here.size(); ++i) {
+          const generated& said = out[here[i]];
+          if (said.ended) continue;
+          texts[i] = prompts[here[i] / group_size];
+          texts[i].insert(texts[i].end(), said.tokens.begin(), said.tokens.end());
+        }
+        penalise_repetition(logits, texts, options.truncation.repetition_penalty);
       }
-      penalise_repetition(logits, texts, options.truncation.repetition_penalty);
-    }
-    if (!greedy) logits = logits / options.temperature;
-    if (allowed) {
-      std::vector<token_ids> sets(batch.size());
-      for (std::size_t i = 0; i < batch.size(); ++i)
-        if (!out[batch[i]].ended) sets[i] = allowed(batch[i] / group_size, out[batch[i]].tokens);
-      const at::Tensor bias = constraint_bias(sets, logits.size(1), logits.device());
-      if (bias.defined()) logits = logits + bias;
-    }
-    const at::Tensor log_probs = at::log_softmax(truncate_logits(logits, options.truncation), 1);
-    at::Tensor chosen;
-    if (greedy) {
-      chosen = log_probs.argmax(1);
-    } else {
-      std::vector<random_stream*> drawing;
-      for (const std::size_t r : batch) drawing.push_back(&streams[r]);
-      chosen = detail::draw(log_probs, drawing);
-    }
-    const at::Tensor chosen_log_probs = log_probs.gather(1, chosen.unsqueeze(1)).squeeze(1).cpu();
+      if (!greedy) logits = logits / options.temperature;
+      if (allowed) {
+        std::vector<token_ids> sets(here.size());
+        for (std::size_t i = 0; i < here.size(); ++i)
+          if (!out[here[i]].ended) sets[i] = allowed(here[i] / group_size, out[here[i]].tokens);
+        const at::Tensor bias = constraint_bias(sets, logits.size(1), logits.device());
+        if (bias.defined()) logits = logits + bias;
+      }
+      const at::Tensor log_probs = at::log_softmax(truncate_logits(logits, options.truncation), 1);
+      at::Tensor tokens;
+      if (greedy) {
+        tokens = log_probs.argmax(1);
+      } else {
+        std::vector<random_stream*> drawing;
+        for (const std::size_t r : here) drawing.push_back(&streams[r]);
+        tokens = detail::draw(log_probs, drawing);
+      }
+      chosen.narrow(0, first, count).copy_(tokens);
+      chosen_log_probs.narrow(0, first, count).copy_(log_probs.gather(1, tokens.unsqueeze(1)).squeeze(1));
+    });
     const at::Tensor chosen_host = chosen.cpu();
     std::vector<std::int64_t> going;
     for (std::size_t i = 0; i < batch.size(); ++i) {

@@ -30,7 +30,7 @@
 namespace recllm::detail {
 
 /// A gnuplot string constant. Whatever could end it, run a command or name a macro is written as an octal
-/// code.
+/// code, of four digits: gnuplot reads as many where the first is 0.
 inline std::string gnuplot_text(std::string_view text) {
   std::string quoted = "\"";
   for (const char c : text) {
@@ -39,7 +39,7 @@ inline std::string gnuplot_text(std::string_view text) {
     if (byte < 32)
       code[0] = ' ';
     else if (byte < 128 && std::isalnum(byte) == 0)
-      std::snprintf(code.data(), code.size(), "\\%03o", static_cast<unsigned>(byte));
+      std::snprintf(code.data(), code.size(), "\\%04o", static_cast<unsigned>(byte));
     quoted += code.data();
   }
   return quoted + '"';
