@@ -18,6 +18,7 @@ expect() {  # exit status, part of the output, command...
 }
 
 expect 0 "demo [ARGS]" "$work/project/dev"
+expect 0 "qwen [ARGS]" "$work/project/dev"
 expect 2 "no command 'tests'" "$work/project/dev" tests
 mkdir -p "$work/project/tests/fuzz"
 expect 2 "'x' is no number" "$work/project/dev" fuzz x
