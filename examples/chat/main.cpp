@@ -47,12 +47,7 @@ int main(int argc, char** argv) try {
     tokenizer.save(save / "tokenizer.json");
   }
 
-  // The model's vocabulary tells which conversations it was trained on.
-  const auto knows = [&](const char* token) { return tokenizer.token_to_id(token).has_value(); };
-  const chat_format& chat = knows("<|start_header_id|>")       ? llama3
-                            : knows("<\uFF5CAssistant\uFF5C>") ? deepseek_r1
-                            : knows("<|im_start|>")            ? chatml
-                                                               : plain_chat;
+  const chat_format& chat = chat_format_of(tokenizer);
   how.end_tokens = model.config().eos_token_id;
   if (const auto end = tokenizer.token_to_id(chat.reply_end)) how.end_tokens.push_back(*end);
 

@@ -78,15 +78,6 @@ inline dataset merged_by_title(dataset data) {
   return deduplicate(data);
 }
 
-/// The conversations that a model of this vocabulary was trained on.
-inline const chat_format& chat_format_of(const pretrained_tokenizer& tokenizer) {
-  const auto knows = [&](const char* token) { return tokenizer.token_to_id(token).has_value(); };
-  return knows("<|start_header_id|>")       ? llama3
-         : knows("<\uFF5CAssistant\uFF5C>") ? deepseek_r1
-         : knows("<|im_start|>")            ? chatml
-                                            : plain_chat;
-}
-
 /// Tells users' pasts and reads answers. Borrows the data, the tokenizer and the chat format.
 class storyteller {
  public:

@@ -3,6 +3,8 @@
 #include <stdexcept>
 #include <string>
 
+#include <recllm/text/tokenizer.hpp>
+
 #include "support/catch.hpp"
 
 using namespace recllm;
@@ -100,6 +102,16 @@ TEST_CASE("Llama 3 is spelt as its chat template spells it") {
         "think>"
         "\n\nHeat<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nMore<|eot_id|>");
   CHECK(llama3.reply("Heat<|eot_id|>") == "Heat");
+}
+
+TEST_CASE("a vocabulary tells its chat format") {
+  const auto format_of = [](const std::string& token) {
+    return &chat_format_of(word_level_tokenizer::build({"a"}, {token}, "<unk>"));
+  };
+  CHECK(format_of("<|im_start|>") == &chatml);
+  CHECK(format_of("<|start_header_id|>") == &llama3);
+  CHECK(format_of("<\uFF5CAssistant\uFF5C>") == &deepseek_r1);
+  CHECK(format_of("b") == &plain_chat);
 }
 
 // What str.strip() removes: [c for c in range(0x110000) if not chr(c).strip()] of Python 3.11.

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <recllm/core/check.hpp>
+#include <recllm/text/tokenizer/concept.hpp>
 #include <recllm/text/white_space.hpp>
 
 namespace recllm {
@@ -131,5 +132,16 @@ inline constexpr chat_format plain_chat{.system = {"System: ", "\n"},
                                         .assistant = {"Assistant: ", "\n"},
                                         .reply_start = "Assistant:",
                                         .reply_end = "\nUser:"};
+
+/// The format whose special tokens a model's vocabulary holds: what the model was trained on; plain_chat
+/// where it holds none of them.
+template <Tokenizer T>
+[[nodiscard]] const chat_format& chat_format_of(const T& tokenizer) {
+  const auto knows = [&](const char* token) { return tokenizer.token_to_id(token).has_value(); };
+  return knows("<|start_header_id|>")       ? llama3
+         : knows("<\uFF5CAssistant\uFF5C>") ? deepseek_r1
+         : knows("<|im_start|>")            ? chatml
+                                            : plain_chat;
+}
 
 }  // namespace recllm
