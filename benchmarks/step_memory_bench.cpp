@@ -1,5 +1,5 @@
-// Memory that a GRPO step adds to what was held before it, over the step's tokens. The update's grows with
-// the tokens, whatever the vocabulary; sampling's with answers x vocabulary, the logits of one place.
+// Memory that a GRPO step adds to what was held before it, over the step's tokens: it grows with the tokens,
+// whatever the vocabulary.
 //
 // A Qwen2 of four layers of width 256 with random weights. One step samples, scores, pulls back and moves the
 // weights, all rows in one pass, without a reference. A group is a prompt of 256 tokens and eight answers of

@@ -34,6 +34,7 @@
 namespace recllm {
 
 // NOLINTBEGIN(misc-unused-using-decls)
+using measure::bootstrap_interval;
 using measure::compare;
 using measure::comparison_options;
 using measure::excluding;

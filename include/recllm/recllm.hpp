@@ -1,4 +1,5 @@
-// All of recllm but what needs libtorch (recllm/torch/) and the HTML report (recllm/train/report.hpp).
+// All of recllm but recllm/torch/ and recllm/model/, tokenizers and tries (text/tokenizer.hpp,
+// text/item_trie.hpp), the HTML report (train/report.hpp) and the headers that need a library of their own.
 #pragma once
 
 #include <recllm/baselines.hpp>

@@ -35,6 +35,8 @@ constexpr double share_of_places(const L& list, const Wrong& wrong) {
 }
 
 /// "out_of_pool", a penalty: the share of places whose item is not among the candidates; 0 for an empty list.
+/// A line that parse_answer() could not read as an item is no place of the list: wrong_count() or
+/// when(parsable()) tells of it.
 template <class Pool>
 [[nodiscard]] constexpr auto out_of_pool(Pool pool) {
   return term("out_of_pool", [=](const auto& prompt, const auto& completion) -> double {
