@@ -39,6 +39,18 @@ TEST_CASE("an adapter's config is read and written", "[lora_options]") {
   CHECK(lora_options_json(parse_lora_options(written.dump(), "x")) == lora_options_json(every));
 }
 
+TEST_CASE("modules are named whole, or by how they end after a dot", "[lora_options]") {
+  json some = good;
+  some["target_modules"] = {"model.layers.0.self_attn.q_proj", "mlp.up_proj", "v_proj"};
+  const lora_options options = parse_lora_options(some.dump(), "x");
+  CHECK(options.names("model.layers.0.self_attn.q_proj"));
+  CHECK_FALSE(options.names("model.layers.1.self_attn.q_proj"));
+  CHECK_FALSE(options.names("model.layers.10.self_attn.q_proj"));
+  CHECK(options.names("model.layers.1.mlp.up_proj"));
+  CHECK(options.names("model.layers.1.self_attn.v_proj"));
+  CHECK_FALSE(options.names("model.layers.1.self_attn.qv_proj"));
+}
+
 TEST_CASE("adapters of another kind are refused by their field", "[lora_options]") {
   const auto with = [&](const char* field, const json& value, const std::string& expected) {
     json bad = good;

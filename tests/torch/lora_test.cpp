@@ -173,6 +173,13 @@ TEST_CASE("adapters are written as PEFT names them and read back", "[lora]") {
   CHECK(at::equal(states(again), states(model)));
   again.load_lora(folder.path);  // in place of the first
   CHECK(at::equal(states(again), states(model)));
+
+  adapted(52, {.rank = 2, .target_modules = {"model.layers.1.self_attn.q_proj", "mlp.up_proj"}})
+      .save_lora(folder.path);
+  again.load_lora(folder.path);
+  std::size_t trained = 0;
+  for (const auto& [name, weight] : again.weights()) trained += weight.requires_grad();
+  CHECK(trained == 2 * (1 + 2));  // A and B of a projection of one layer and of one of two layers
 }
 
 TEST_CASE("adapters that do not fit are refused by name", "[lora]") {

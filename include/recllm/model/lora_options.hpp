@@ -24,15 +24,24 @@ inline const std::vector<std::string>& lora_modules() {
 
 /// Size and places of the adapters: W x becomes W x + s B A x (torch/lora.hpp).
 struct lora_options {
-  std::int64_t rank = 8;                                     ///< PEFT's r, positive
-  double alpha = 16.0;                                       ///< PEFT's lora_alpha
-  std::vector<std::string> target_modules = lora_modules();  ///< of lora_modules(), in every layer
-  bool use_rslora = false;                                   ///< s = alpha / sqrt(r)
+  std::int64_t rank = 8;  ///< PEFT's r, positive
+  double alpha = 16.0;    ///< PEFT's lora_alpha
+  /// Of lora_modules() in every layer, or with what stands before in the model's names, as
+  /// model.layers.0.self_attn.q_proj, where names() says yes.
+  std::vector<std::string> target_modules = lora_modules();
+  bool use_rslora = false;  ///< s = alpha / sqrt(r)
 
   /// s: alpha / r or, as rsLoRA has it (Kalajdzievski, arXiv 2312.03732), alpha / sqrt(r).
   [[nodiscard]] double scale() const {
     const double r = static_cast<double>(rank);
     return alpha / (use_rslora ? std::sqrt(r) : r);
+  }
+
+  /// Whether a module of the model has an adapter: target_modules hold its name, or how it ends after a dot.
+  [[nodiscard]] bool names(std::string_view module) const {
+    return std::ranges::any_of(target_modules, [&](const std::string& target) {
+      return module == target || module.ends_with("." + target);
+    });
   }
 
   /// Throws std::invalid_argument that names the field that cannot be.
@@ -42,7 +51,7 @@ struct lora_options {
     require(std::isfinite(alpha), "recllm: lora_options: alpha = ", alpha, ", expected a finite number");
     require(!target_modules.empty(), "recllm: lora_options: target_modules is empty");
     for (const std::string& name : target_modules)
-      require(std::ranges::find(lora_modules(), name) != lora_modules().end(),
+      require(std::ranges::find(lora_modules(), name.substr(name.rfind('.') + 1)) != lora_modules().end(),
               "recllm: lora_options: target_modules has ", detail::shown_json{name},
               ", expected q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj or down_proj");
   }

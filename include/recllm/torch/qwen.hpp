@@ -329,10 +329,7 @@ class qwen {
     std::vector<std::pair<std::string, std::vector<std::int64_t>>> all;
     for (const auto& [name, shape] : shapes(config_)) {
       const std::string module = name.substr(0, name.rfind('.'));
-      if (shape.size() != 2 ||
-          std::ranges::find(options.target_modules, module.substr(module.rfind('.') + 1)) ==
-              options.target_modules.end())
-        continue;
+      if (shape.size() != 2 || !options.names(module)) continue;
       all.push_back({module + ".lora_A.weight", {options.rank, shape[1]}});
       all.push_back({module + ".lora_B.weight", {shape[0], options.rank}});
     }
