@@ -23,6 +23,7 @@
 #include <recllm/train/progress.hpp>
 #include <recllm/train/train.hpp>
 
+#include "../print_table.hpp"
 #include "model.hpp"
 #include "movies.hpp"
 #include "results.hpp"
@@ -276,7 +277,7 @@ int main(int argc, char** argv) try {
       table_of("Test: the list that the model writes, among all films", lists, &model_row::full),
       table_of("Test: the list that the model writes, among 20 candidates", lists, &model_row::pooled)};
   if (o.simulated) tables.push_back(as_table_2(rows));
-  for (const report_table& table : tables) print(table);
+  for (const report_table& table : tables) examples::print(table);
   std::printf("\nMean reward on %zu prompts of users never trained on: SFT %.4f, SFT + GRPO %.4f\n",
               strangers.size(), sft_reward, grpo_reward);
 

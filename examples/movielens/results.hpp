@@ -105,18 +105,6 @@ inline report_table as_table_2(std::span<const model_row> rows) {
   return table;
 }
 
-/// The same on the terminal.
-inline void print(const report_table& table) {
-  std::printf("\n%s\n", table.title.c_str());
-  const auto line = [](const std::vector<std::string>& cells) {
-    for (std::size_t i = 0; i < cells.size(); ++i)
-      std::printf(i == 0 ? "  %-16s" : " %12s", cells[i].c_str());
-    std::printf("\n");
-  };
-  line(table.header);
-  for (const auto& row : table.rows) line(row);
-}
-
 /// A user's prompt, the model's reasons and its list by title; films that the user went on to like are
 /// marked.
 inline report_card card_of(const dataset& data, const storyteller& story, const movie_prompt& asked,

@@ -20,6 +20,7 @@
 #include <recllm/train/interrupt.hpp>
 #include <recllm/train/progress.hpp>
 
+#include "../print_table.hpp"
 #include "films.hpp"
 #include "results.hpp"
 
@@ -219,7 +220,7 @@ int main(int argc, char** argv) try {
   popularity popular(data.items.size());
   popular.fit(story.training_histories());
   const report_table table = table_of(at.exams, strangers, popular.scores());
-  print(table);
+  examples::print(table);
   report_section answers{.title = "Three of these users"};
   for (std::size_t i = 0; i < std::min<std::size_t>(3, strangers.size()); ++i)
     answers.cards.push_back(card_of(story, at.exams, strangers, i));

@@ -131,18 +131,6 @@ inline report_table table_of(const std::vector<exam>& exams, const std::vector<f
   return table;
 }
 
-/// The same on the terminal.
-inline void print(const report_table& table) {
-  std::printf("\n%s\n", table.title.c_str());
-  const auto line = [](const std::vector<std::string>& cells) {
-    for (std::size_t i = 0; i < cells.size(); ++i)
-      std::printf(i == 0 ? "  %-16s" : " %13s", cells[i].c_str());
-    std::printf("\n");
-  };
-  line(table.header);
-  for (const auto& row : table.rows) line(row);
-}
-
 /// One user's question and what each model answered.
 inline report_card card_of(const storyteller& story, const std::vector<exam>& exams,
                            const std::vector<film_prompt>& asked, std::size_t number) {
