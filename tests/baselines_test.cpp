@@ -87,3 +87,43 @@ TEST_CASE("sequence kNN falls back on popularity and refuses a zero divisor") {
   CHECK_THROWS_WITH(model.scores(std::vector<std::size_t>{4}),
                     Catch::Matchers::Contains("item 4 is not in the"));
 }
+
+TEST_CASE("transitions: evidence is that of the formula, by hand") {
+  transition_prior model{4};
+  model.fit(std::vector<std::vector<std::size_t>>{{0, 1, 2}, {0, 1}});
+  // M[0,1] = 2, M[0,2] = .85, M[1,2] = 1, and .3 of each back.
+  const double from0 = 2.85, to1 = 2.0 + 0.3, from1 = 1.6, to2 = 1.85;
+  const auto damped = [](double m, double from, double to) {
+    return m / std::pow(from, 0.85) / std::pow(to, 0.15);
+  };
+  const auto of0 = model.evidence(std::vector<std::size_t>{0});
+  REQUIRE(of0.size() == 2);
+  CHECK(of0[0].first == 1);
+  CHECK(of0[0].second == Approx(std::log1p(damped(2.0, from0, to1) / 1e-3)));
+  CHECK(of0[1].first == 2);
+  CHECK(of0[1].second == Approx(std::log1p(damped(0.85, from0, to2) / 1e-3)));
+
+  // 0 then 1: 1 is the last item, 0 counts .6; neither is named again.
+  const auto of01 = model.evidence(std::vector<std::size_t>{0, 1});
+  REQUIRE(of01.size() == 1);
+  CHECK(of01[0].first == 2);
+  CHECK(of01[0].second ==
+        Approx(std::log1p((damped(1.0, from1, to2) + 0.6 * damped(0.85, from0, to2)) / 1e-3)));
+}
+
+TEST_CASE("transitions: scores are the evidence, ties by popularity, and little evidence is none") {
+  transition_prior model{4};
+  model.fit(std::vector<std::vector<std::size_t>>{{0, 1}, {3}, {3}, {2}});
+  const std::vector<double> scores = model.scores(std::vector<std::size_t>{0});
+  CHECK(scores[1] > 1.0);
+  CHECK(scores[3] > scores[2]);
+  CHECK(scores[3] < 1e-5);
+  CHECK(model.evidence({}).empty());
+  transition_prior strict{4, {.least = 10.0}};
+  strict.fit(std::vector<std::vector<std::size_t>>{{0, 1}});
+  CHECK(strict.evidence(std::vector<std::size_t>{0}).empty());
+  CHECK_THROWS_WITH((transition_prior{4, {.scale = 0}}),
+                    "recllm: transition_prior: scale is 0; expected > 0");
+  CHECK_THROWS_WITH(model.evidence(std::vector<std::size_t>{4}),
+                    Catch::Matchers::Contains("item 4 is not in the"));
+}

@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <span>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include <recllm/core/check.hpp>
@@ -165,6 +166,101 @@ class sequence_knn {
   popularity popularity_;
   std::vector<std::unordered_map<std::size_t, double>> near_;
   std::vector<double> damping_;  // (count + smoothing)^-damping
+};
+
+/// What transition_prior counts and how much.
+struct transition_settings {
+  std::size_t window = 10;       ///< items further apart in a sequence than this are no transition
+  double distance_decay = 0.85;  ///< weight of a step to the d-th next item: distance_decay^(d - 1)
+  double backward = 0.3;         ///< share of that weight for the step back
+  double from_damping = 0.85;    ///< exponent of the sum over an item's steps away from it, divided by
+  double to_damping = 0.15;      ///< exponent of the sum over an item's steps to it, divided by
+  std::size_t last_items = 6;    ///< how much of the history is looked at
+  double recency_decay = 0.6;    ///< weight of the k-th last item: recency_decay^k, k = 0 for the last
+  double least = 5e-5;           ///< smaller sums K are taken for 0
+  double scale = 1e-3;           ///< > 0, of the logarithm
+};
+
+/// How often items follow each other within a window, as evidence for what comes next: a model of its own,
+/// and what is added to the logits of one that was trained on less than it takes to know rare pairs.
+///
+///   M[a, b] += 0.85^(d-1), M[b, a] += 0.3 * 0.85^(d-1)   for b that comes d <= 10 steps after a
+///   K(j) = sum_{k=0..5} 0.6^k M[h_k, j] / (row sum of h_k)^0.85 / (column sum of j)^0.15
+///   evidence of j = ln(1 + K(j) / 0.001)
+///
+/// over all training sequences; h_0 is the history's last item. Items of the history have no evidence: what
+/// is counted between two visits says nothing about a third.
+class transition_prior {
+ public:
+  /// `items` is the size of the catalogue.
+  explicit transition_prior(std::size_t items, transition_settings settings = {})
+      : settings_(settings), popularity_(items), steps_(items) {
+    require(settings.scale > 0, "recllm: transition_prior: scale is ", settings.scale, "; expected > 0");
+  }
+
+  /// Gathers M, in place of what was gathered before; errors as popularity::fit.
+  void fit(std::span<const std::vector<std::size_t>> sequences) {
+    popularity_.fit(sequences);
+    std::vector<std::unordered_map<std::size_t, double>> sums(steps_.size());
+    for (const std::vector<std::size_t>& sequence : sequences)
+      for (std::size_t i = 0; i < sequence.size(); ++i) {
+        double weight = 1;
+        for (std::size_t d = 1; d <= settings_.window && i + d < sequence.size(); ++d) {
+          sums[sequence[i]][sequence[i + d]] += weight;
+          sums[sequence[i + d]][sequence[i]] += settings_.backward * weight;
+          weight *= settings_.distance_decay;
+        }
+      }
+    std::vector<double> from(sums.size(), 0.0), to(sums.size(), 0.0);
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      steps_[i].assign(sums[i].begin(), sums[i].end());
+      std::sort(steps_[i].begin(), steps_[i].end());
+      for (const auto& [item, weight] : steps_[i]) {
+        from[i] += weight;
+        to[item] += weight;
+      }
+    }
+    for (std::size_t i = 0; i < steps_.size(); ++i)
+      for (auto& [item, weight] : steps_[i])
+        weight /= std::pow(from[i], settings_.from_damping) * std::pow(to[item], settings_.to_damping);
+  }
+
+  /// Items with evidence, > 0, each once, by number. An empty history has none.
+  [[nodiscard]] std::vector<std::pair<std::size_t, float>> evidence(
+      std::span<const std::size_t> history) const {
+    detail::check_items(history, steps_.size(), "transition_prior::evidence");
+    std::vector<std::pair<std::size_t, double>> sums;
+    double weight = 1;
+    for (std::size_t k = 0; k < std::min(history.size(), settings_.last_items); ++k) {
+      for (const auto& [item, share] : steps_[history[history.size() - 1 - k]])
+        sums.emplace_back(item, weight * share);
+      weight *= settings_.recency_decay;
+    }
+    std::stable_sort(sums.begin(), sums.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::vector<std::pair<std::size_t, float>> all;
+    for (std::size_t i = 0; i < sums.size();) {
+      const std::size_t item = sums[i].first;
+      double sum = 0;
+      for (; i < sums.size() && sums[i].first == item; ++i) sum += sums[i].second;
+      if (sum >= settings_.least && std::find(history.begin(), history.end(), item) == history.end())
+        all.emplace_back(item, static_cast<float>(std::log1p(sum / settings_.scale)));
+    }
+    return all;
+  }
+
+  /// One score an item: the evidence, ties by popularity.
+  [[nodiscard]] std::vector<double> scores(std::span<const std::size_t> history) const {
+    std::vector<double> values = popularity_.scores(history);
+    for (double& value : values) value *= 1e-6;
+    for (const auto& [item, value] : evidence(history)) values[item] += static_cast<double>(value);
+    return values;
+  }
+
+ private:
+  transition_settings settings_;
+  popularity popularity_;
+  std::vector<std::vector<std::pair<std::size_t, double>>> steps_;  // of each item: M, damped
 };
 
 }  // namespace recllm

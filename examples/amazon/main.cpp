@@ -1,0 +1,260 @@
+// The three Amazon sets of RecLLM-R1's Table 1 (arXiv 2506.19235): SFT of a small item transformer, then GRPO
+// of a list writer on purchases that its ranker was not trained on. Prints the paper's table with our rows.
+#include <atomic>
+#include <cstdio>
+#include <filesystem>
+#include <future>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <ATen/Parallel.h>
+#include <CLI/CLI.hpp>
+
+#include <recllm/grpo.hpp>
+#include <recllm/reward.hpp>
+#include <recllm/sft.hpp>
+#include <recllm/train/callbacks.hpp>
+#include <recllm/train/checkpoint.hpp>
+#include <recllm/train/interrupt.hpp>
+#include <recllm/train/progress.hpp>
+
+#include "../print_table.hpp"
+#include "results.hpp"
+#include "shop.hpp"
+
+using namespace recllm;
+using namespace shop;
+
+int main(int argc, char** argv) try {
+  std::filesystem::path folder, output = "results/amazon", results;
+  std::vector<std::uint64_t> seeds{1, 2, 3};
+  double epochs = 12, prior_weight = 2, backward = 0.7, similar = 0.1, learning_rate = 100;
+  std::ptrdiff_t grpo_steps = 60;
+  std::size_t group_size = 12, prompts = 512, list_length = 20;
+  bool reasons = false, with_validation = false, resume = false, validate = false;
+  CLI::App app("Trains a recommender on an Amazon set: SFT, then GRPO. All items are ranked.");
+  app.add_option("--data", folder, "folder with sequences.tsv and items.tsv")->required();
+  app.add_option("--output", output, "where models, metrics and results go")->capture_default_str();
+  app.add_option("--results", results, "a file of results of several sets to add to");
+  app.add_option("--seeds", seeds, "of weights, batches and samples; one model each")->capture_default_str();
+  app.add_option("--epochs", epochs, "of SFT")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--prior-weight", prior_weight, "of the transitions' evidence in the logits")
+      ->capture_default_str();
+  app.add_option("--knn-backward", backward, "sequence kNN's share for a step back")->capture_default_str();
+  app.add_option("--grpo-steps", grpo_steps)->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--group-size", group_size, "lists a prompt")
+      ->check(CLI::Range(2, 1024))
+      ->capture_default_str();
+  app.add_option("--prompts", prompts, "a step")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--list-length", list_length, "items of a list in GRPO")
+      ->check(CLI::Range(std::size_t{1}, candidates))
+      ->capture_default_str();
+  app.add_option("--learning-rate", learning_rate, "of GRPO at its start")->capture_default_str();
+  app.add_option("--similar", similar, "weight of items like the next one in the reward")
+      ->capture_default_str();
+  app.add_flag("--reasons", reasons, "the transformer names the next item's category before it");
+  app.add_flag("--with-validation", with_validation, "train on the validation items too");
+  app.add_flag("--validate", validate, "measure on the validation items; the test stays unseen");
+  app.add_flag("--resume", resume, "go on with the SFT of an interrupted run in --output");
+  CLI11_PARSE(app, argc, argv);
+  require(!(validate && with_validation), "amazon: --validate and --with-validation exclude each other");
+
+  // Leave-one-out: a user's last item is the test, the last but one the validation. The ranker is trained on
+  // all before; with --with-validation on that, too.
+  const dataset data = read_amazon_sequences(folder);
+  data_split split = leave_one_out(data);
+  prove_no_leakage(data, split);
+  if (with_validation)
+    for (const held_out& question : split.validation)
+      split.train_end[question.user] = question.target_position + 1;
+  const std::size_t items = data.items.size();
+  const item_facts facts(data);
+  std::vector<shopper> asked;
+  for (const held_out& question : validate ? split.validation : split.test)
+    asked.push_back({item_sequence(history_of(data, question)), {future_of(data, question).front().item}});
+
+  // GRPO learns nothing from what SFT has fitted too well. So a second ranker, trained without each user's
+  // last training item, makes the slates that the list writer practises on.
+  const std::vector<sequence> sequences = training_sequences(data, split), shorter = without_last(sequences);
+  const counted_models counts(items, sequences, backward), fold_counts(items, shorter, backward);
+  std::vector<shopper> practice;
+  for (std::size_t user = 0; user < sequences.size(); ++user)
+    if (!shorter[user].empty()) practice.push_back({shorter[user], {sequences[user].back()}});
+
+  std::filesystem::create_directories(output);
+  keep_settings(output / "settings.json", resume,
+                {{"data", folder.string()},
+                 {"epochs", epochs},
+                 {"seeds", seeds},
+                 {"reasons", reasons},
+                 {"with_validation", with_validation}});
+  const interrupt_guard interrupt;
+  std::mutex one_writes;
+  const auto two_at_a_time = [](std::size_t count, const auto& job) {  // a core each
+    std::atomic<std::size_t> next = 0;
+    const auto work = [&] {
+      at::set_num_threads(1);
+      for (std::size_t number = next++; number < count; number = next++) job(number);
+    };
+    std::future<void> other = std::async(std::launch::async, work);
+    work();
+    other.get();
+  };
+  std::printf("%s: %zu users, %zu items; %zu asked about the %s item, all items ranked\n", folder.c_str(),
+              data.users.size(), items, asked.size(), validate ? "last but one" : "last");
+
+  // SFT: next items of whole sequences, cross-entropy over the catalogue. One ranker a seed and the one for
+  // practice, two at a time, a core each.
+  struct training {
+    std::string name;
+    ranker model;
+    std::vector<example<shopper, lm::item_answer>> lessons;
+    fit_options settings;
+  };
+  std::vector<training> trainings;
+  for (std::size_t i = 0; i <= seeds.size(); ++i) {
+    const bool fold = i == seeds.size();
+    const std::uint64_t seed = fold ? seeds.front() : seeds[i];
+    trainings.push_back({fold ? "practice" : "seed-" + std::to_string(seed),
+                         untrained_ranker(facts, reasons, random_stream(seed)),
+                         lessons_of(fold ? shorter : sequences),
+                         {.epochs = epochs,
+                          .batch_size = 128,
+                          .learning_rate = 2e-3,
+                          .schedule = schedule::linear,
+                          .warmup_steps = 200,
+                          .max_grad_norm = 5.0,
+                          .seed = seed}});
+  }
+  {
+    std::size_t total = 0, first = 0;
+    for (training& one : trainings) {
+      checkpoints saved(output / one.name);
+      if (!resume) saved.clear();
+      if (const auto last = saved.latest()) {
+        one.model.load(last->path);
+        one.settings.first_step = last->step;
+      }
+      total += static_cast<std::size_t>(steps_of(one.settings, one.lessons.size()));
+      first += static_cast<std::size_t>(one.settings.first_step);
+    }
+    progress bar({.label = "SFT ", .total = total, .first = first, .show = {"loss"}});
+    two_at_a_time(trainings.size(), [&](std::size_t number) {
+      training& mine = trainings[number];
+      checkpoints saved(output / mine.name);
+      jsonl_log log(output / mine.name / "metrics.jsonl", resume_at{.steps = mine.settings.first_step});
+      const std::ptrdiff_t steps = steps_of(mine.settings, mine.lessons.size());
+      const auto epoch = static_cast<std::ptrdiff_t>(static_cast<double>(steps) / epochs);
+      for (const auto& m : fit(mine.model, sft{}, mine.lessons, mine.settings) |
+                               until([&] { return interrupt.requested(); })) {
+        const std::ptrdiff_t done = m.step + 1;
+        if (done % epoch == 0 || done == steps || interrupt.requested())
+          saved.save(done, [&](const std::filesystem::path& to) { mine.model.save(to); });
+        log(m);
+        const std::lock_guard writing(one_writes);
+        bar(m);
+      }
+    });
+  }
+  if (interrupt.requested()) {
+    std::printf("\nStopped. Go on with --resume.\n");
+    return 130;
+  }
+
+  // The list writer: candidates of the ranker, ordered by more than its scores. SFT on the practice items is
+  // the control; GRPO goes on from there. Reward: NDCG, and items like the next one, so that most groups have
+  // something to compare.
+  const auto goal =
+      reward::ndcg(&slate::next_items) +
+      similar * reward::soft_ndcg(
+                    &slate::next_items,
+                    measure::attribute_similarity([&](std::size_t item) -> const std::vector<std::size_t>& {
+                      return facts.attributes[item];
+                    }));
+  const std::vector<slate> practised =
+      slates_of(trainings.back().model, facts, fold_counts, prior_weight, practice);
+  std::vector<example<slate, sequence>> found;  // where a candidate is the next item
+  for (const slate& one : practised)
+    if (std::ranges::find(one.candidates, one.next_items.front()) != one.candidates.end())
+      found.push_back({one, one.next_items});
+
+  struct lists_of_seed {
+    std::vector<sequence> transformer, sft, taught, practised;
+  };
+  std::vector<lists_of_seed> lists(seeds.size());
+  jsonl_log log(output / "metrics.jsonl");
+  {
+    progress bar({.label = "GRPO", .total = seeds.size() * static_cast<std::size_t>(grpo_steps)});
+    two_at_a_time(seeds.size(), [&](std::size_t number) {
+      const ranker& model = trainings[number].model;
+      const std::uint64_t seed = seeds[number];
+      lists_of_seed& mine = lists[number];
+      const std::vector<slate> slates = slates_of(model, facts, counts, prior_weight, asked);
+      mine.transformer = ranked_by(model, asked);
+      for (const slate& one : slates) mine.sft.push_back(one.candidates);
+      const auto written_by = [&](const list_policy<slate>& writer) {
+        list_policy<slate> longer = list_writer(prior_weight, 2 * longest);
+        longer.weights() = writer.weights();
+        return longer.greedy(slates).completions;
+      };
+
+      list_policy<slate> taught = list_writer(prior_weight, 1),
+                         writer = list_writer(prior_weight, list_length);
+      for (const auto& m : fit(taught, sft{}, found,
+                               {.steps = 100,
+                               .batch_size = std::min<std::size_t>(512, found.size()),
+                               .learning_rate = 0.5,
+                               .schedule = schedule::linear,
+                               .seed = seed})) {
+        const std::lock_guard writing(one_writes);
+        log.with({{"phase", "list sft"}, {"seed", seed}})(m);
+      }
+      mine.taught = written_by(taught);
+
+      writer.weights() = taught.weights();
+      for (const auto& m : train(writer, grpo{.kl_coef = 0, .scale = advantage_scale::none}, goal, practised,
+                                 {.steps = grpo_steps,
+                                 .prompts_per_step = std::min(prompts, practised.size()),
+                                 .group_size = group_size,
+                                 .learning_rate = learning_rate,
+                                 .schedule = schedule::linear,
+                                 .seed = seed})) {
+        const std::lock_guard writing(one_writes);
+        bar(m);
+        log.with({{"phase", "grpo"}, {"seed", seed}})(m);
+      }
+      mine.practised = written_by(writer);
+    });
+  }
+
+  // Every model's figures.
+  std::vector<measured> rows;
+  const auto counted = [&](const std::string& name, const auto& model) {
+    rows.emplace_back(name, items).add(ranked_by(model, asked), asked);
+  };
+  counted("popularity", counts.popular);
+  counted("Markov chain", counts.chain);
+  counted("sequence kNN", counts.neighbours);
+  counted("transitions", counts.transitions);
+  for (const auto& [name, of] : {std::pair{"transformer", &lists_of_seed::transformer},
+                                 {"SFT", &lists_of_seed::sft},
+                                 {"SFT, list too", &lists_of_seed::taught},
+                                 {"SFT + GRPO", &lists_of_seed::practised}}) {
+    rows.emplace_back(name, items);
+    for (const lists_of_seed& one : lists) rows.back().add(one.*of, asked);
+  }
+  for (const bool masked : {true, false}) {
+    const report_table table =
+        table_of(masked ? "History masked" : "All items, history included", rows, masked);
+    examples::print(table);
+  }
+  nlohmann::ordered_json figures;
+  for (const measured& one : rows) figures[one.name()] = intervals_of(one);
+  write_results(output / "results.json", folder.filename(), figures);
+  if (!results.empty()) write_results(results, folder.filename(), figures[rows.back().name()]);
+  return 0;
+} catch (const std::exception& problem) {
+  std::fprintf(stderr, "%s\n", problem.what());
+  return 1;
+}

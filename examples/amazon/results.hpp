@@ -1,0 +1,164 @@
+// What the Amazon example measures and shows: one ranking a user and seed, masked or not; tables;
+// results.json.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <recllm/core/atomic_file.hpp>
+#include <recllm/metrics.hpp>
+#include <recllm/train/report.hpp>
+
+#include "shop.hpp"
+
+namespace shop {
+
+inline const std::vector<std::size_t> cutoffs{1, 5, 10, 20, 50};
+constexpr std::size_t longest = 50;
+
+/// The rankings of a model, of one seed or more. Figures are means over seeds and users; intervals are by
+/// bootstrap over users, 95%, of each user's mean over the seeds.
+class measured {
+ public:
+  measured(std::string name, std::size_t items) : name_(std::move(name)), items_(items) {}
+
+  /// One seed: the list of each shopper, best first, longest + the history's length or more items of it.
+  void add(std::span<const sequence> lists, std::span<const shopper> shoppers) {
+    ranking_report masked({.catalogue = items_, .cutoffs = cutoffs}), all = masked;
+    for (std::size_t i = 0; i < lists.size(); ++i) {
+      all.add(lists[i], shoppers[i].next_items);
+      sequence left = lists[i];
+      std::erase_if(left, [&](std::size_t item) {
+        return std::ranges::find(shoppers[i].history, item) != shoppers[i].history.end();
+      });
+      masked.add(left, shoppers[i].next_items);
+    }
+    masked_.push_back(std::move(masked));
+    all_.push_back(std::move(all));
+  }
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+  /// "recall@10" or "ndcg@10" of each user, the mean over the seeds.
+  [[nodiscard]] std::vector<double> per_user(bool masked, const std::string& metric) const {
+    const std::vector<ranking_report>& reports = masked ? masked_ : all_;
+    std::vector<double> sums;
+    for (const ranking_report& one : reports) {
+      const ranking_figure found = figure(one, metric);
+      sums.resize(found.per_user.size());
+      for (std::size_t i = 0; i < sums.size(); ++i)
+        sums[i] += found.per_user[i] / static_cast<double>(reports.size());
+    }
+    return sums;
+  }
+
+  /// The figure of each seed.
+  [[nodiscard]] std::vector<double> per_seed(bool masked, const std::string& metric) const {
+    std::vector<double> values;
+    for (const ranking_report& one : masked ? masked_ : all_) values.push_back(figure(one, metric).value);
+    return values;
+  }
+
+ private:
+  std::string name_;
+  std::size_t items_;
+  std::vector<ranking_report> masked_, all_;
+};
+
+/// The lists of a model that gives each item a score: the best of each shopper, some more than are measured
+/// with all items of the history masked.
+template <class Model>
+std::vector<sequence> ranked_by(const Model& model, std::span<const shopper> shoppers) {
+  std::vector<sequence> lists;
+  for (const shopper& one : shoppers)
+    lists.push_back(top_k(model.scores(one.history), longest + one.history.size()));
+  return lists;
+}
+
+/// The same of the transformer alone, without the transitions.
+inline std::vector<sequence> ranked_by(const ranker& model, std::span<const shopper> shoppers) {
+  std::vector<sequence> lists;
+  for (std::size_t first = 0; first < shoppers.size(); first += 256) {
+    const auto chunk = shoppers.subspan(first, std::min<std::size_t>(256, shoppers.size() - first));
+    const token_matrix<float> log_probs = model.next_item_log_probs(chunk);
+    for (std::size_t i = 0; i < chunk.size(); ++i) {
+      const auto row = log_probs.row(static_cast<Eigen::Index>(i));
+      lists.push_back(top_k(std::vector(row.begin(), row.end()), longest + chunk[i].history.size()));
+    }
+  }
+  return lists;
+}
+
+inline std::string digits(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4f", value);
+  return text[0] == '0' ? text + 1 : text;
+}
+
+/// Rows of models, columns of metrics; of several seeds with their deviation.
+inline report_table table_of(const std::string& title, std::span<const measured> models, bool masked) {
+  report_table table{.title = title, .header = {""}};
+  for (const std::size_t k : cutoffs)
+    for (const char* metric : {"Recall@", "NDCG@"})
+      if (k > 1 || *metric == 'R') table.header.push_back(metric + std::to_string(k));
+  for (const measured& one : models) {
+    std::vector<std::string>& row = table.rows.emplace_back(std::vector{one.name()});
+    for (const std::size_t k : cutoffs)
+      for (const char* metric : {"recall@", "ndcg@"})
+        if (k > 1 || *metric == 'r')
+          row.push_back(digits(measure::mean(one.per_user(masked, metric + std::to_string(k)))));
+  }
+  return table;
+}
+
+/// {"masked": {"recall@5": {"mean", "low", "high", "seeds"}, ...}, "all": ...}
+inline nlohmann::ordered_json intervals_of(const measured& model) {
+  nlohmann::ordered_json all;
+  for (const bool masked : {true, false})
+    for (const std::size_t k : cutoffs)
+      for (const char* metric : {"recall@", "ndcg@"}) {
+        const std::string name = metric + std::to_string(k);
+        const std::vector<double> values = model.per_user(masked, name);
+        const measure::interval range = bootstrap_interval(values);
+        all[masked ? "masked" : "all"][name] = {{"mean", measure::mean(values)},
+                                                {"low", range.low},
+                                                {"high", range.high},
+                                                {"seeds", model.per_seed(masked, name)}};
+      }
+  return all;
+}
+
+/// Writes the settings of a run that begins; of one that goes on, throws std::invalid_argument where they are
+/// not those that it began with.
+inline void keep_settings(const std::filesystem::path& path, bool resume, const nlohmann::ordered_json& now) {
+  if (!resume) return write_file_atomically(path, now.dump(2) + "\n");
+  std::ifstream in(path);
+  const auto before = nlohmann::ordered_json::parse(in, nullptr, false);
+  require(before.is_object(), "--resume: ", path.string(),
+          " does not hold a run's settings; start without --resume");
+  for (const auto& [name, value] : now.items())
+    require(before.value(name, nlohmann::ordered_json()) == value, "--resume: the run had ", name, " = ",
+            before.value(name, nlohmann::ordered_json()).dump(), ", this command has ", value.dump());
+}
+
+/// Sets `dataset` in a file of results, which may not be there yet. Throws std::invalid_argument where it is
+/// no JSON object.
+inline void write_results(const std::filesystem::path& path, const std::string& dataset,
+                          const nlohmann::ordered_json& figures) {
+  nlohmann::ordered_json all = nlohmann::ordered_json::object();
+  if (std::ifstream in(path); in) all = nlohmann::ordered_json::parse(in, nullptr, false);
+  require(all.is_object(), "amazon: ", path.string(), " is not a JSON object; name another file");
+  all[dataset] = figures;
+  write_file_atomically(path, all.dump(2) + "\n");
+}
+
+}  // namespace shop

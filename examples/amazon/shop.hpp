@@ -1,0 +1,181 @@
+// The shop of the Amazon example: sequences of purchases, what is known of the items, and the two models'
+// tasks made of them.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <map>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <recllm/baselines.hpp>
+#include <recllm/data.hpp>
+#include <recllm/list_policy.hpp>
+#include <recllm/measure/top_k.hpp>
+#include <recllm/torch/item_policy.hpp>
+
+namespace shop {
+
+using namespace recllm;
+namespace lm = recllm::torch_bridge;
+
+using sequence = std::vector<std::size_t>;
+
+/// A user's question: what was bought, oldest first, and what was bought next.
+struct shopper {
+  sequence history;
+  sequence next_items;
+};
+
+using ranker = lm::item_policy<shopper>;
+
+/// The items' attributes as numbers: categories of all levels, and the brand.
+struct item_facts {
+  explicit item_facts(const dataset& data) {
+    std::map<std::string, std::size_t> numbers;
+    const auto number = [&](const std::string& name) {
+      return numbers.try_emplace(name, numbers.size()).first->second;
+    };
+    for (const item& one : data.items) {
+      std::vector<std::size_t>& of = attributes.emplace_back();
+      for (const std::string& topic : one.topics) of.push_back(number("category " + topic));
+      category.push_back(of.empty() ? number("no category") : of.back());
+      brand.push_back(none);
+      for (const auto& [name, value] : one.attributes)
+        if (name == "brand") of.push_back(brand.back() = number("brand " + value));
+      if (of.empty()) of.push_back(category.back());
+    }
+  }
+
+  static constexpr auto none = static_cast<std::size_t>(-1);
+  std::vector<std::vector<std::size_t>> attributes;
+  std::vector<std::size_t> category;  ///< of each item: the last of its path
+  std::vector<std::size_t> brand;     ///< or none
+};
+
+/// What is counted in training sequences.
+struct counted_models {
+  counted_models(std::size_t items, std::span<const sequence> sequences, double backward)
+      : popular(items), chain(items), neighbours(items, {.backward = backward}), transitions(items) {
+    popular.fit(sequences);
+    chain.fit(sequences);
+    neighbours.fit(sequences);
+    transitions.fit(sequences);
+  }
+  popularity popular;
+  markov_chain chain;
+  sequence_knn neighbours;
+  transition_prior transitions;
+};
+
+/// Sequences without what each user bought last.
+inline std::vector<sequence> without_last(std::vector<sequence> all) {
+  for (sequence& one : all)
+    if (!one.empty()) one.pop_back();
+  return all;
+}
+
+/// Every sequence of two items or more as a lesson: the first item is given, each other one is predicted.
+inline std::vector<example<shopper, lm::item_answer>> lessons_of(std::span<const sequence> sequences) {
+  std::vector<example<shopper, lm::item_answer>> all;
+  for (const sequence& one : sequences)
+    if (one.size() > 1) all.push_back({{{one.front()}, {}}, {{}, {one.begin() + 1, one.end()}}});
+  return all;
+}
+
+/// A transformer of width 64; with reasons, it names an item's category before the item.
+inline ranker untrained_ranker(const item_facts& facts, bool reasons, random_stream rng) {
+  std::vector<std::vector<std::size_t>> named;
+  if (reasons)
+    for (const std::size_t category : facts.category) named.push_back({category});
+  return ranker(lm::item_transformer({.items = facts.category.size(), .attributes = facts.attributes}, rng),
+                {.reasons = std::move(named), .input_dropout = 0.3, .dropout = 0.2});
+}
+
+/// What the list writer chooses from: the items that a ranker puts first for a shopper, with what is known of
+/// each.
+struct slate {
+  sequence candidates;
+  token_matrix<double> known;  ///< n x features
+  sequence next_items, history;
+  std::vector<std::size_t> category, brand;  ///< of the candidates
+};
+
+constexpr std::size_t candidates = 200;
+constexpr Eigen::Index features = 12;
+
+/// The candidates of each shopper, by log-prob + prior_weight * evidence. Features: those two, the
+/// neighbours' evidence, popularity, whether it is of the last item's category and brand, the shares of the
+/// history of its category and brand, whether there is evidence, whether the shopper has it; and, told as the
+/// list is written, how many items of its category and brand are placed.
+inline std::vector<slate> slates_of(const ranker& model, const item_facts& facts,
+                                    const counted_models& counts, double prior_weight,
+                                    std::span<const shopper> shoppers) {
+  std::vector<slate> all;
+  for (std::size_t first = 0; first < shoppers.size(); first += 256) {
+    const auto chunk = shoppers.subspan(first, std::min<std::size_t>(256, shoppers.size() - first));
+    const token_matrix<float> log_probs = model.next_item_log_probs(chunk);
+    for (std::size_t i = 0; i < chunk.size(); ++i) {
+      const sequence& history = chunk[i].history;
+      slate& one = all.emplace_back();
+      one.history = history;
+      one.next_items = chunk[i].next_items;
+      const auto row = log_probs.row(static_cast<Eigen::Index>(i));
+      std::vector<double> scores(row.begin(), row.end()), evidence(scores.size(), 0.0);
+      for (const auto& [item, value] : counts.transitions.evidence(history)) {
+        evidence[item] = static_cast<double>(value);
+        scores[item] += prior_weight * evidence[item];
+      }
+      const std::vector<double> near = counts.neighbours.scores(history);
+      one.candidates = top_k(scores, candidates);
+      one.known = token_matrix<double>::Zero(static_cast<Eigen::Index>(one.candidates.size()), features);
+      for (std::size_t c = 0; c < one.candidates.size(); ++c) {
+        const std::size_t item = one.candidates[c];
+        one.category.push_back(facts.category[item]);
+        one.brand.push_back(facts.brand[item]);
+        const bool branded = facts.brand[item] != item_facts::none;
+        double of_category = 0, of_brand = 0;
+        for (const std::size_t bought : history) {
+          of_category += facts.category[bought] == facts.category[item] ? 1 : 0;
+          of_brand += branded && facts.brand[bought] == facts.brand[item] ? 1 : 0;
+        }
+        const auto length = static_cast<double>(history.size());
+        const bool had = std::ranges::find(history, item) != history.end();
+        one.known.row(static_cast<Eigen::Index>(c)) << row(static_cast<Eigen::Index>(item)) + 6.0,
+            evidence[item], std::log1p(near[item] / 0.05),
+            std::log1p(counts.popular.counts()[item]) / 2.0 - 1.0,
+            facts.category[history.back()] == facts.category[item] ? 1.0 : 0.0,
+            branded && facts.brand[history.back()] == facts.brand[item] ? 1.0 : 0.0, of_category / length,
+            of_brand / length, evidence[item] > 0.0 ? 1.0 : 0.0, had ? 1.0 : 0.0, 0.0, 0.0;
+      }
+    }
+  }
+  return all;
+}
+
+/// The policy that writes lists of the candidates. It begins as the ranker's own order, but for what the
+/// shopper has, which no one bought twice.
+inline list_policy<slate> list_writer(double prior_weight, std::size_t length) {
+  return list_policy<slate>(
+      {.features =
+           [](const slate& asked, std::span<const std::size_t> placed, token_matrix<double>& phi) {
+             if (placed.empty()) {
+               phi = asked.known;
+               return;
+             }
+             const std::size_t last = placed.back();
+             for (std::size_t c = 0; c < asked.candidates.size(); ++c) {
+               const auto row = static_cast<Eigen::Index>(c);
+               if (asked.category[c] == asked.category[last]) phi(row, 10) += 0.2;
+               if (asked.brand[c] == asked.brand[last] && asked.brand[c] != item_facts::none)
+                 phi(row, 11) += 0.2;
+             }
+           },
+       .weights = {1, prior_weight, 0, 0, 0, 0, 0, 0, 0, -8, 0, 0},
+       .length = length});
+}
+
+}  // namespace shop

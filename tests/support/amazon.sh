@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# The Amazon example on a small made-up shop: every model is measured, figures are written, and a run that goes on from
+# a checkpoint ends with the same ones. Usage: amazon.sh PROGRAM
+set -euo pipefail
+program=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+
+mkdir "$work/Toys"
+awk 'BEGIN {
+  srand(3)
+  print "item_id\tasin\ttitle\tbrand\tcategories" > "'"$work"'/Toys/items.tsv"
+  for (i = 1; i <= 80; ++i)
+    printf "%d\tA%d\tToy %d\t%s\tToys > Kind %d\n", i, i, i, i % 3 ? "Brand " i % 7 : "", i % 5 > "'"$work"'/Toys/items.tsv"
+  print "user_id\titem_ids"
+  for (u = 1; u <= 60; ++u) {
+    printf "%d\t", u
+    start = int(rand() * 80); n = 5 + int(rand() * 6)
+    for (t = 0; t < n; ++t) printf "%d ", (start + t * (1 + u % 2)) % 80 + 1
+    print ""
+  }
+}' >"$work/Toys/sequences.tsv"
+settings=(--data "$work/Toys" --seeds 1 2 --epochs 4 --grpo-steps 2 --prompts 8 --list-length 5)
+
+"$program" "${settings[@]}" --output "$work/one" --results "$work/all.json" >"$work/one.log" 2>&1 || fail "$(cat "$work/one.log")"
+for model in popularity "Markov chain" "sequence kNN" transitions transformer SFT "SFT, list too" "SFT + GRPO"; do
+  grep -q "^  $model  *\.[0-9]" "$work/one.log" || fail "no figures of $model: $(cat "$work/one.log")"
+  grep -q "\"$model\": {" "$work/one/results.json" || fail "results.json lacks $model"
+done
+for key in Toys masked all recall@1 ndcg@50 mean low high; do
+  grep -q "\"$key\":" "$work/all.json" || fail "the file of --results lacks $key: $(cat "$work/all.json")"
+done
+grep -q '"phase":"grpo"' "$work/one/metrics.jsonl" || fail "GRPO has no metrics"
+
+# From the last but one checkpoint of one model, and none of another.
+cp "$work/one/seed-1/metrics.jsonl" "$work/sft.jsonl"
+cp "$work/one/results.json" "$work/results.json"
+rm -r "$(ls -d "$work"/one/seed-1/step-* | tail -1)" "$work"/one/practice/step-*
+"$program" "${settings[@]}" --output "$work/one" --resume >"$work/two.log" 2>&1 || fail "$(cat "$work/two.log")"
+cmp "$work/one/results.json" "$work/results.json" || fail "a run that goes on has other figures"
+# All but the seconds, which no two runs share.
+steps() { sed 's/"step_time":[^,}]*//' "$1"; }
+cmp <(steps "$work/one/seed-1/metrics.jsonl") <(steps "$work/sft.jsonl") || fail "a run that goes on has another log"
+
+refused() {  # expected words, arguments
+  local words=$1
+  shift
+  "$program" "$@" >"$work/refused.log" 2>&1 && fail "accepted: $*"
+  grep -q "$words" "$work/refused.log" || fail "expected '$words': $(cat "$work/refused.log")"
+}
+refused "the run had epochs = 4.0, this command has 5.0" "${settings[@]}" --output "$work/one" --resume --epochs 5
+refused "holds neither sequences.tsv" --data "$work" --output "$work/two"
+refused "does not hold a run's settings" "${settings[@]}" --output "$work/two" --resume
+refused "exclude each other" "${settings[@]}" --output "$work/two" --validate --with-validation
