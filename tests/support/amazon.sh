@@ -50,7 +50,7 @@ refused() {  # expected words, arguments
   "$program" "$@" >"$work/refused.log" 2>&1 && fail "accepted: $*"
   grep -q "$words" "$work/refused.log" || fail "expected '$words': $(cat "$work/refused.log")"
 }
-refused "the run had epochs = 4.0, this command has 5.0" "${settings[@]}" --output "$work/one" --resume --epochs 5
+refused "the run had with_validation = false, this command has true" "${settings[@]}" --output "$work/one" --resume --with-validation
 refused "holds neither sequences.tsv" --data "$work" --output "$work/two"
 refused "does not hold a run's settings" "${settings[@]}" --output "$work/two" --resume
 refused "exclude each other" "${settings[@]}" --output "$work/two" --validate --with-validation
