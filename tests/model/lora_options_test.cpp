@@ -59,6 +59,10 @@ TEST_CASE("adapters of another kind are refused by their field", "[lora_options]
   };
   with("peft_type", "IA3", "x: field 'peft_type' = \"IA3\", expected \"LORA\"");
   with("use_dora", true, "x: field 'use_dora' = true, expected false");
+  with("use_qalora", true, "x: field 'use_qalora' = true, expected false");
+  with("alora_invocation_tokens", {1, 520}, "x: field 'alora_invocation_tokens' = array, expected null");
+  for (const char* kind : {"use_bdlora", "arrow_config", "kasa_config", "velora_config", "monteclora_config"})
+    with(kind, json::object(), std::string("x: field '") + kind + "' = object, expected null");
   with("bias", "all", "x: field 'bias' = \"all\", expected \"none\"");
   with("modules_to_save", {"lm_head"}, "x: field 'modules_to_save' = array, expected null");
   with("rank_pattern", {{"q_proj", 4}}, "x: field 'rank_pattern' = object, expected {}");

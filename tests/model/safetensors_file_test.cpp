@@ -51,6 +51,8 @@ TEST_CASE("a header that lies is refused") {
   CHECK_THROWS_WITH(parsed(raw<std::uint64_t>(1'000'000'000'000) + "{}"),
                     Contains("claims 1000000000000 bytes"));
   CHECK_THROWS_WITH(parsed(raw<std::uint64_t>(~std::uint64_t{0}) + "{}"), Contains("the header claims"));
+  CHECK_THROWS_WITH(parsed("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"),
+                    Contains("a Git LFS pointer, not the file itself"));
   refused("[]", 0, "not a JSON object");
   refused("{", 0, "not a JSON object");
   refused("{\"w\":" + std::string(100'000, '[') + "}", 0, "not a JSON object");
@@ -60,7 +62,7 @@ TEST_CASE("a header that lies is refused") {
   refused(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[-1,3]}})", 4, "expected the fields");
   refused(R"({"w":{"dtype":"I4","shape":[1],"data_offsets":[0,4]}})", 4, "dtype I4, expected F32");
   refused(R"({"w":{"dtype":"Q8_0","shape":[32],"data_offsets":[0,34]}})", 34, "dtype Q8_0, expected F32");
-  refused(R"({"w":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", 4, "shape does not fit");
+  refused(R"({"w":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", 4, "shape does not fit: it holds -1");
   refused(R"({"w":{"dtype":"F32","shape":[1.5],"data_offsets":[0,4]}})", 4, "shape does not fit");
   refused(R"({"w":{"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,4]}})", 4,
           "shape does not fit");

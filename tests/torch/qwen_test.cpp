@@ -107,6 +107,14 @@ TEST_CASE("a config that cannot be says which field", "[qwen]") {
       Catch::Contains("num_key_value_heads = 3"));
 }
 
+TEST_CASE("a token that the model has no room for is named", "[qwen]") {
+  const qwen model({.vocab_size = 13, .hidden_size = 8, .intermediate_size = 12}, random_stream(3));
+  const token_ids beyond{4, 13};
+  const std::vector<prompt_group> groups{{beyond, {}}};
+  CHECK_THROWS_WITH(model.hidden(pack(groups, at::kCPU)),
+                    Catch::Contains("token 13, expected less than vocab_size = 13"));
+}
+
 TEST_CASE("a folder whose weights do not fit says which tensor", "[qwen]") {
   const auto folder = std::filesystem::temp_directory_path() / "recllm_qwen_weights_test";
   const qwen model({.vocab_size = 13, .hidden_size = 8, .intermediate_size = 12}, random_stream(3));
@@ -120,6 +128,11 @@ TEST_CASE("a folder whose weights do not fit says which tensor", "[qwen]") {
   expect([](tensor_map& w) { w.erase("model.norm.weight"); }, "'model.norm.weight' is missing");
   expect([](tensor_map& w) { w["model.norm.weight"] = at::ones({9}); }, "'model.norm.weight' has shape [9]");
   expect([](tensor_map& w) { w["model.norm.weight"].fill_(NAN); }, "not finite");
+  expect(
+      [](tensor_map& w) {
+        w["model.layers.2.mlp.up_proj.weight"] = at::ones({12, 8});
+      },
+      "there are tensors of 3 layers, the config's num_hidden_layers is 2");
   std::filesystem::remove_all(folder);
 }
 

@@ -9,8 +9,8 @@
 #include <cstdint>
 #include <functional>
 #include <ranges>
+#include <span>
 #include <type_traits>
-#include <vector>
 
 #include <recllm/measure/diversity.hpp>
 #include <recllm/measure/list.hpp>
@@ -40,8 +40,9 @@ template <List L, class Attributes>
   if (size > few) return all_pairs();
 
   using attribute = detail::attribute_of<Attributes, detail::item_of<L>>;
-  std::vector<attribute> known;
-  known.reserve(few);
+  detail::scratch<attribute, few> memory(few);
+  const std::span<attribute> known = *memory;
+  std::size_t different = 0;
   std::array<std::uint8_t, 2 * few> slots{};  // 1 + the place in `known`, by hash
   std::array<std::uint64_t, few> sets;
   std::array<int, few> sizes;
@@ -53,9 +54,9 @@ template <List L, class Attributes>
           detail::hash_of<attribute, attribute>(one) >> (64 - std::bit_width(slots.size() - 1));
       while (slots[slot] != 0 && !same_item(known[slots[slot] - 1u], one)) slot = (slot + 1) % slots.size();
       if (slots[slot] == 0) {
-        if (known.size() == few) return all_pairs();
-        known.push_back(one);
-        slots[slot] = static_cast<std::uint8_t>(known.size());
+        if (different == few) return all_pairs();
+        known[different++] = one;
+        slots[slot] = static_cast<std::uint8_t>(different);
       }
       set |= std::uint64_t{1} << (slots[slot] - 1u);
     }

@@ -77,9 +77,11 @@ struct lora_options {
   field(
       "peft_type", [](const json& v) { return v == "LORA"; }, "\"LORA\"");
   only("bias", "none");
-  for (const char* name : {"use_dora", "fan_in_fan_out", "lora_bias"}) only(name, false);
-  for (const char* name : {"modules_to_save", "layers_to_transform", "layers_pattern", "layer_replication",
-                           "target_parameters", "trainable_token_indices", "exclude_modules"})
+  for (const char* name : {"use_dora", "use_qalora", "fan_in_fan_out", "lora_bias"}) only(name, false);
+  for (const char* name :
+       {"modules_to_save", "layers_to_transform", "layers_pattern", "layer_replication", "target_parameters",
+        "trainable_token_indices", "exclude_modules", "alora_invocation_tokens", "use_bdlora", "arrow_config",
+        "kasa_config", "velora_config", "monteclora_config"})
     only(name, nullptr);
   for (const char* name : {"rank_pattern", "alpha_pattern"}) only(name, json::object());
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -77,6 +78,20 @@ class model_files {
     const auto& [tensor, where] = found->second;
     require(std::ranges::equal(tensor.shape, shape), "recllm: model_files: ", where, ": tensor '", name,
             "' has shape ", shown(tensor.shape), ", the config asks for ", shown(shape));
+  }
+
+  /// Throws std::invalid_argument unless the layers that tensors belong to are as many as the config says.
+  void expect_layers() const {
+    constexpr std::string_view prefix = "model.layers.";
+    std::int64_t layers = 0;
+    for (const auto& [name, tensor] : tensors_) {
+      std::int64_t number = -1;
+      if (name.starts_with(prefix))
+        std::from_chars(name.data() + prefix.size(), name.data() + name.size(), number);
+      layers = std::max(layers, number + 1);
+    }
+    require(layers == config_.num_hidden_layers, "recllm: model_files: ", where_, ": there are tensors of ",
+            layers, " layers, the config's num_hidden_layers is ", config_.num_hidden_layers);
   }
 
   /// The values of a tensor as floats in Hugging Face's order; `out` has as many.

@@ -193,11 +193,16 @@ struct qwen_config {
   if (root.contains("eos_token_id")) {
     const json& ends = root["eos_token_id"];
     for (const json& id : ends.is_array() ? ends : json::array({ends}))
-      if (id.is_number_integer()) c.eos_token_id.push_back(id.get<std::int64_t>());
+      if (!id.is_null()) {
+        require(id.is_number_integer(), "recllm: qwen_config: ", where, ": field 'eos_token_id' holds ",
+                detail::shown_json{id}, ", expected a token's number or several");
+        c.eos_token_id.push_back(id.get<std::int64_t>());
+      }
   }
 
   const std::string activation = optional_field(root, "hidden_act", std::string("silu"));
-  unsupported(activation != "silu" && activation != "swish", "hidden_act");
+  require(activation == "silu" || activation == "swish", "recllm: qwen_config: ", where,
+          ": field 'hidden_act' = \"", activation, "\", expected \"silu\" or \"swish\"");
   unsupported(!object("quantization_config").empty(), "quantization_config");
   const std::int64_t sliding_from = optional_field(root, "max_window_layers", std::int64_t{28});
   unsupported(optional_field(root, "use_sliding_window", false) && root.contains("sliding_window") &&

@@ -31,6 +31,9 @@ namespace recllm {
     require(good, "recllm: safetensors: ", where, ": ", parts...);
   };
   constexpr std::uint64_t longest_header = 100'000'000;  // as the format's own reader has it
+  check(!std::string_view(reinterpret_cast<const char*>(file.data()), std::min<std::size_t>(file.size(), 64))
+             .starts_with("version https://git-lfs"),
+        "is a Git LFS pointer, not the file itself; fetch it with git lfs pull");
   check(file.size() >= 8, "the file has ", file.size(), " bytes, expected 8 that tell the header's length");
   const std::uint64_t header_bytes = detail::load<std::uint64_t>(file.data());
   check(header_bytes <= file.size() - 8 && header_bytes <= longest_header, "the header claims ", header_bytes,
@@ -69,12 +72,12 @@ namespace recllm {
     stored_tensor tensor{name, std::string(type->name), {}, {}};
     for (const json& extent : shape) {
       check(extent.is_number_unsigned() && extent <= std::uint64_t{1} << 62, "tensor '", name,
-            "': shape does not fit the file");
+            "': shape does not fit: it holds ", detail::shown_json{extent});
       tensor.shape.push_back(extent.get<std::int64_t>());
     }
     std::uint64_t count = 0;
     check(detail::count_values(tensor.shape, data.size() / type->block_bytes, count), "tensor '", name,
-          "': shape does not fit the file");
+          "': shape does not fit: it needs more than the ", data.size(), " bytes of all tensors; was the file cut off?");
     const auto begin = offsets[0].get<std::uint64_t>(), end = offsets[1].get<std::uint64_t>();
     check(begin <= end && end <= data.size() && end - begin == count * type->block_bytes, "tensor '", name,
           "': data_offsets [", begin, ", ", end, ") for ", count * type->block_bytes, " bytes in a file of ",

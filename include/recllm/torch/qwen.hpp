@@ -225,6 +225,12 @@ class qwen {
     const auto [exact_cosine, exact_sine] = rotation(config_, positions);
     const at::Tensor cosine = exact_cosine.to(type()), sine = exact_sine.to(type());
     const double lora_scale = lora_ ? lora_->scale() : 0.0;
+    if (tokens.is_cpu() && tokens.numel() > 0) {  // elsewhere it would wait for the device
+      const std::int64_t largest = tokens.max().item<std::int64_t>();
+      require(largest < config_.vocab_size, "recllm: qwen: token ", largest,
+              ", expected less than vocab_size = ", config_.vocab_size,
+              "; tokens that were added need resize_token_embeddings()");
+    }
     at::Tensor x = drop(at::embedding(embedding(), tokens));
     for (std::int64_t i = 0; i < config_.num_hidden_layers; ++i) {
       const tensor_map weights = layer_weights(i);
@@ -266,6 +272,7 @@ class qwen {
 
  private:
   qwen(const model_files& files, const std::string& where, at::Device device) : config_(files.config()) {
+    files.expect_layers();
     for (const auto& [name, shape] : shapes(config_)) {
       files.expect(name, shape);
       at::Tensor weight = at::empty(shape, at::kFloat);
