@@ -103,7 +103,7 @@ TEST_CASE("a config that cannot be names file and field") {
   refused(R"(,"rope_scaling":{"type":"linear","factor":0})", "rope factor = 0");
   refused(R"(,"rope_scaling":{"type":"llama3","factor":2,"low_freq_factor":4})", "high_freq_factor = 4");
   refused(R"(,"partial_rotary_factor":0.5)", "'partial_rotary_factor' is not supported");
-  refused(R"(,"hidden_act":"gelu")", "x: field 'hidden_act' = \"gelu\", expected \"silu\" or \"swish\"");
+  refused(R"(,"hidden_act":"gelu")", "field 'hidden_act' = \"gelu\", expected \"silu\" or \"swish\"");
   refused(R"(,"eos_token_id":[2,"x"])", "field 'eos_token_id' holds \"x\", expected a token's number");
   refused(R"(,"quantization_config":{"bits":4})", "'quantization_config' is not supported");
   refused(R"(,"use_sliding_window":true,"sliding_window":8,"max_window_layers":0)", "'use_sliding_window'",
