@@ -249,6 +249,11 @@ int main(int argc, char** argv) try {
         table_of(masked ? "History masked" : "All items, history included", rows, masked);
     examples::print(table);
   }
+  const measured &before = rows[rows.size() - 3], &control = rows[rows.size() - 2], &final = rows.back();
+  examples::print({.title = "SFT + GRPO less others, history masked, in 1/10000, with intervals",
+                   .header = table_of("", {}, true).header,
+                   .rows = {difference_row("less SFT", final, before),
+                            difference_row("less SFT, list too", final, control)}});
   nlohmann::ordered_json figures;
   for (const measured& one : rows) figures[one.name()] = intervals_of(one);
   write_results(output / "results.json", folder.filename(), figures);

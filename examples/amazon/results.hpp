@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -118,6 +119,26 @@ inline report_table table_of(const std::string& title, std::span<const measured>
           row.push_back(digits(measure::mean(one.per_user(masked, metric + std::to_string(k)))));
   }
   return table;
+}
+
+/// What one model has more than another at each K: mean over the users, with the interval of the paired
+/// differences.
+inline std::vector<std::string> difference_row(const std::string& name, const measured& one,
+                                               const measured& other) {
+  std::vector<std::string> row{name};
+  for (const std::size_t k : cutoffs)
+    for (const char* metric : {"recall@", "ndcg@"})
+      if (k > 1 || *metric == 'r') {
+        std::vector<double> more = one.per_user(true, metric + std::to_string(k));
+        const std::vector<double> less = other.per_user(true, metric + std::to_string(k));
+        std::ranges::transform(more, less, more.begin(), std::minus<>{});
+        const measure::interval range = bootstrap_interval(more);
+        char text[64];
+        std::snprintf(text, sizeof text, "%+.1f [%+.1f %+.1f]", 1e4 * measure::mean(more), 1e4 * range.low,
+                      1e4 * range.high);
+        row.push_back(text);
+      }
+  return row;
 }
 
 /// {"masked": {"recall@5": {"mean", "low", "high", "seeds"}, ...}, "all": ...}
