@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <future>
+#include <iterator>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -196,7 +197,14 @@ int main(int argc, char** argv) try {
       const auto written_by = [&](const list_policy<slate>& writer) {
         list_policy<slate> longer = list_writer(prior_weight, 2 * longest);
         longer.weights() = writer.weights();
-        return longer.greedy(slates).completions;
+        std::vector<sequence> written;
+        for (std::size_t first = 0; first < slates.size(); first += 256)
+          std::ranges::move(
+              longer
+                  .greedy(std::span(slates).subspan(first, std::min<std::size_t>(256, slates.size() - first)))
+                  .completions,
+              std::back_inserter(written));
+        return written;
       };
 
       list_policy<slate> taught = list_writer(prior_weight, 1),
