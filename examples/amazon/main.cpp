@@ -91,6 +91,11 @@ int main(int argc, char** argv) try {
                  {"reasons", reasons},
                  {"with_validation", with_validation}});
   const interrupt_guard interrupt;
+  const auto stop = [&] { return interrupt.requested(); };
+  const auto stopped = [] {
+    std::printf("\nStopped. Go on with --resume.\n");
+    return 130;
+  };
   std::mutex one_writes;
   const auto two_at_a_time = [](std::size_t count, const auto& job) {  // a core each
     std::atomic<std::size_t> next = 0;
@@ -147,10 +152,9 @@ int main(int argc, char** argv) try {
       jsonl_log log(output / mine.name / "metrics.jsonl", resume_at{.steps = mine.settings.first_step});
       const std::ptrdiff_t steps = steps_of(mine.settings, mine.lessons.size());
       const auto epoch = static_cast<std::ptrdiff_t>(static_cast<double>(steps) / epochs);
-      for (const auto& m : fit(mine.model, sft{}, mine.lessons, mine.settings) |
-                               until([&] { return interrupt.requested(); })) {
+      for (const auto& m : fit(mine.model, sft{}, mine.lessons, mine.settings) | until(stop)) {
         const std::ptrdiff_t done = m.step + 1;
-        if (done % epoch == 0 || done == steps || interrupt.requested())
+        if (done % epoch == 0 || done == steps || stop())
           saved.save(done, [&](const std::filesystem::path& to) { mine.model.save(to); });
         log(m);
         const std::lock_guard writing(one_writes);
@@ -158,10 +162,7 @@ int main(int argc, char** argv) try {
       }
     });
   }
-  if (interrupt.requested()) {
-    std::printf("\nStopped. Go on with --resume.\n");
-    return 130;
-  }
+  if (stop()) return stopped();
 
   // The list writer: candidates of the ranker, ordered by more than its scores. SFT on the practice items is
   // the control; GRPO goes on from there. Reward: NDCG, and items like the next one, so that most groups have
@@ -227,14 +228,17 @@ int main(int argc, char** argv) try {
                                  .group_size = group_size,
                                  .learning_rate = learning_rate,
                                  .schedule = schedule::linear,
-                                 .seed = seed})) {
+                                 .seed = seed}) |
+                               until(stop)) {
         const std::lock_guard writing(one_writes);
         bar(m);
         log.with({{"phase", "grpo"}, {"seed", seed}})(m);
       }
-      mine.practised = written_by(writer);
+      if (!stop()) mine.practised = written_by(writer);
     });
   }
+
+  if (stop()) return stopped();
 
   // Every model's figures.
   std::vector<measured> rows;
