@@ -73,3 +73,23 @@ TEST_CASE("an integer is found at every place of lists of every length, and nowh
     CHECK_FALSE(holds(std::deque<std::uint16_t>(list.begin(), list.end()), 65535 + 1));
   }
 }
+
+TEST_CASE("members are those that the range holds, by last bytes or one by one") {
+  random_stream rng(11);
+  for (int round = 0; round < 400; ++round) {
+    std::vector<long long> items;
+    for (std::size_t i = rng.below(90); i > 0; --i)
+      items.push_back(static_cast<long long>(rng.below(1000)) - 300);  // some share their last byte
+    const members some(items);
+    for (int draw = 0; draw < 20; ++draw) {
+      const auto item = static_cast<long long>(rng.below(1000)) - 300;
+      CHECK(some.contains(item) == (std::ranges::find(items, item) != items.end()));
+      if (item >= 0)
+        CHECK(some.contains(static_cast<std::size_t>(item)) == (std::ranges::find(items, item) != items.end()));
+    }
+    CHECK_FALSE(some.contains(~std::size_t{0}));  // not -1
+  }
+  const std::vector<std::string> words{"a", "b"};
+  CHECK(members(words).contains(std::string("b")));
+  CHECK_FALSE(members(words).contains(std::string("c")));
+}

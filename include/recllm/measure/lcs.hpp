@@ -11,7 +11,6 @@
 #include <array>
 #include <bit>
 #include <cmath>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -102,12 +101,11 @@ constexpr double weighted_lcs_by_rows(const Predicted& predicted, const Target& 
 }
 
 /// The same of at most 16 numbers in each list, pair by pair of equal ones: -1 where an item has several
-/// places in the target, or seems to. Eight last bytes are compared at a time (Warren, "Hacker's Delight",
-/// 2nd ed., section 6-1), and nothing branches on what the lists hold.
+/// places in the target, or seems to. Eight last bytes are compared at a time, and nothing branches on what
+/// the lists hold.
 template <List Predicted, List Target, class Weight>
 constexpr double weighted_lcs_by_pairs(const Predicted& predicted, const Target& target,
                                        const Weight& weight) {
-  constexpr std::uint64_t each = 0x0101010101010101, low = 0x7f * each;
   std::array<std::uint64_t, 2> bytes{}, there{};
   std::array<item_of<Target>, 16> wanted{};
   std::size_t width = 0;
@@ -122,11 +120,8 @@ constexpr double weighted_lcs_by_pairs(const Predicted& predicted, const Target&
   std::size_t rank = 0, pairs = 0;
   std::uint64_t several = 0;
   for (const auto& item : predicted) {
-    const std::uint64_t sought = each * static_cast<std::uint8_t>(item);
-    const auto equal = [&](std::size_t word) {  // 0x80 in each byte that is equal
-      const std::uint64_t differs = bytes[word] ^ sought;
-      return ~(((differs & low) + low) | differs | low) & there[word];
-    };
+    const std::uint64_t sought = repeated_byte(item);
+    const auto equal = [&](std::size_t word) { return equal_bytes(bytes[word], sought) & there[word]; };
     const std::uint64_t first = equal(0), second = equal(1), any = first != 0 ? first : second;
     several |= (any & (any - 1)) | (first != 0 ? second : 0);
     const std::size_t place =
@@ -159,7 +154,7 @@ template <List Predicted, List Target, class Weight = log2_discount>
                                             const Weight& weight = {}) {
   const auto rows = static_cast<std::size_t>(std::ranges::size(predicted));
   const auto width = static_cast<std::size_t>(std::ranges::size(target));
-  if constexpr (std::integral<detail::item_of<Predicted>> && std::integral<detail::item_of<Target>>)
+  if constexpr (detail::Integer<detail::item_of<Predicted>> && detail::Integer<detail::item_of<Target>>)
     if (rows <= 16 && width <= 16)
       if (const double value = detail::weighted_lcs_by_pairs(predicted, target, weight); value >= 0.0)
         return value;

@@ -1,8 +1,10 @@
 // What the measures take: lists and sets of items of any type that has ==.
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <ranges>
 #include <string_view>
@@ -65,6 +67,65 @@ template <Items R, class Item>
     return false;
   }
 }
+
+namespace detail {
+
+/// Eight copies of an integer's last byte.
+template <Integer T>
+constexpr std::uint64_t repeated_byte(T value) {
+  return 0x0101010101010101 * static_cast<std::uint64_t>(static_cast<std::uint8_t>(value));
+}
+
+/// 0x80 in each byte in which two words are equal, 0 elsewhere. Warren, "Hacker's Delight", 2nd ed., section
+/// 6-1.
+constexpr std::uint64_t equal_bytes(std::uint64_t one, std::uint64_t other) {
+  constexpr std::uint64_t low = 0x7F7F7F7F7F7F7F7F;
+  const std::uint64_t differs = one ^ other;
+  return ~(((differs & low) + low) | differs | low);
+}
+
+}  // namespace detail
+
+/// The items of a range, to be asked for many: contains() is holds(), but integers among at most 64 are
+/// looked for by their last bytes first, eight at a time. Borrows the range.
+template <Items R>
+class members {
+  using item_type = std::ranges::range_value_t<R>;
+
+ public:
+  constexpr explicit members(const R& range) : items_(range) {
+    if constexpr (List<R> && detail::Integer<item_type>) {
+      if (std::ranges::size(range) > 64) return;
+      std::size_t place = 0;
+      for (const item_type item : range) {
+        const std::size_t word = place / 8, shift = 8 * (place % 8);
+        bytes_[word] |= std::uint64_t{static_cast<std::uint8_t>(item)} << shift;
+        there_[word] |= std::uint64_t{0x80} << shift;
+        ++place;
+      }
+      words_ = (place + 7) / 8;
+      few_ = true;
+    }
+  }
+
+  template <class Item>
+  [[nodiscard]] constexpr bool contains(const Item& item) const {
+    if constexpr (detail::Integer<item_type> && detail::Integer<Item>)
+      if (few_) {
+        const std::uint64_t sought = detail::repeated_byte(item);
+        std::uint64_t equal = 0;
+        for (std::size_t w = 0; w < words_; ++w) equal |= detail::equal_bytes(bytes_[w], sought) & there_[w];
+        if (equal == 0) return false;
+      }
+    return holds(items_, item);
+  }
+
+ private:
+  const R& items_;
+  std::array<std::uint64_t, 8> bytes_{}, there_{};
+  std::size_t words_ = 0;
+  bool few_ = false;
+};
 
 /// Whether `list[place]` already stands at an earlier place.
 template <List L>

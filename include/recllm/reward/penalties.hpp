@@ -40,10 +40,10 @@ constexpr double share_of_places(const L& list, const Wrong& wrong) {
 template <class Pool>
 [[nodiscard]] constexpr auto out_of_pool(Pool pool) {
   return term("out_of_pool", [=](const auto& prompt, const auto& completion) -> double {
-    const auto& candidates = list_of(pool, prompt);
-    return detail::share_of_places(items_of(completion), [&](const auto& item, std::size_t) {
-      return !measure::holds(candidates, item);
-    });
+    const auto& listed = list_of(pool, prompt);
+    const measure::members candidates(listed);
+    return detail::share_of_places(items_of(completion),
+                                   [&](const auto& item, std::size_t) { return !candidates.contains(item); });
   });
 }
 
@@ -51,9 +51,10 @@ template <class Pool>
 template <class History>
 [[nodiscard]] constexpr auto seen(History history) {
   return term("seen", [=](const auto& prompt, const auto& completion) -> double {
-    const auto& known = list_of(history, prompt);
-    return detail::share_of_places(
-        items_of(completion), [&](const auto& item, std::size_t) { return measure::holds(known, item); });
+    const auto& listed = list_of(history, prompt);
+    const measure::members known(listed);
+    return detail::share_of_places(items_of(completion),
+                                   [&](const auto& item, std::size_t) { return known.contains(item); });
   });
 }
 
