@@ -256,16 +256,14 @@ int main(int argc, char** argv) try {
     rows.emplace_back(name, items);
     for (const lists_of_seed& one : lists) rows.back().add(one.*of, asked);
   }
-  for (const bool masked : {true, false}) {
-    const report_table table =
-        table_of(masked ? "History masked" : "All items, history included", rows, masked);
-    examples::print(table);
-  }
+  for (const bool masked : {true, false})
+    examples::print(table_of(masked ? "History masked" : "All items, history included", rows, masked));
   const measured &before = rows[rows.size() - 3], &control = rows[rows.size() - 2], &final = rows.back();
-  examples::print({.title = "SFT + GRPO less others, history masked, in 1/10000, with intervals",
-                   .header = table_of("", {}, true).header,
-                   .rows = {difference_row("less SFT", final, before),
-                            difference_row("less SFT, list too", final, control)}});
+  report_table differences =
+      empty_table("SFT + GRPO less others, history masked, in 1/10000, with intervals");
+  differences.rows = {difference_row("less SFT", final, before),
+                      difference_row("less SFT, list too", final, control)};
+  examples::print(differences);
   nlohmann::ordered_json figures;
   for (const measured& one : rows) figures[one.name()] = intervals_of(one);
   write_results(output / "results.json", folder.filename(), figures);

@@ -19,12 +19,45 @@
 #include <recllm/metrics.hpp>
 #include <recllm/train/report.hpp>
 
+#include "../same_settings.hpp"
 #include "shop.hpp"
 
 namespace shop {
 
 inline const std::vector<std::size_t> cutoffs{1, 5, 10, 20, 50};
 constexpr std::size_t longest = 50;
+
+/// One of the values that a report gathers of each user.
+struct metric {
+  std::string title, name;  ///< "NDCG@10", "ndcg@10"
+  std::size_t k;
+  std::vector<double> ranking_values::*values;
+};
+
+/// Recall and NDCG at each cutoff.
+inline std::vector<metric> metrics() {
+  std::vector<metric> all;
+  for (const std::size_t k : cutoffs) {
+    const std::string at = "@" + std::to_string(k);
+    all.push_back({"Recall" + at, "recall" + at, k, &ranking_values::recall});
+    all.push_back({"NDCG" + at, "ndcg" + at, k, &ranking_values::ndcg});
+  }
+  return all;
+}
+
+/// The same without NDCG@1, which of one target is Recall@1.
+inline std::vector<metric> columns() {
+  std::vector<metric> all = metrics();
+  std::erase_if(all, [](const metric& one) { return one.name == "ndcg@1"; });
+  return all;
+}
+
+/// A table with these columns and no row yet.
+inline report_table empty_table(const std::string& title) {
+  report_table table{.title = title, .header = {""}};
+  for (const metric& one : columns()) table.header.push_back(one.title);
+  return table;
+}
 
 /// The rankings of a model, of one seed or more. Figures are means over seeds and users; intervals are by
 /// bootstrap over users, 95%, of each user's mean over the seeds.
@@ -49,23 +82,21 @@ class measured {
 
   [[nodiscard]] const std::string& name() const { return name_; }
 
-  /// "recall@10" or "ndcg@10" of each user, the mean over the seeds.
-  [[nodiscard]] std::vector<double> per_user(bool masked, const std::string& metric) const {
+  /// Of each user, the mean over the seeds.
+  [[nodiscard]] std::vector<double> per_user(bool masked, const metric& of) const {
     const std::vector<ranking_report>& reports = masked ? masked_ : all_;
-    std::vector<double> sums;
-    for (const ranking_report& one : reports) {
-      const ranking_figure found = figure(one, metric);
-      sums.resize(found.per_user.size());
-      for (std::size_t i = 0; i < sums.size(); ++i)
-        sums[i] += found.per_user[i] / static_cast<double>(reports.size());
-    }
-    return sums;
+    std::vector<double> means(reports.front().users());
+    for (const ranking_report& one : reports)
+      for (std::size_t i = 0; i < means.size(); ++i)
+        means[i] += (one.at(of.k).*of.values)[i] / static_cast<double>(reports.size());
+    return means;
   }
 
-  /// The figure of each seed.
-  [[nodiscard]] std::vector<double> per_seed(bool masked, const std::string& metric) const {
+  /// The mean over users of each seed.
+  [[nodiscard]] std::vector<double> per_seed(bool masked, const metric& of) const {
     std::vector<double> values;
-    for (const ranking_report& one : masked ? masked_ : all_) values.push_back(figure(one, metric).value);
+    for (const ranking_report& one : masked ? masked_ : all_)
+      values.push_back(measure::mean(one.at(of.k).*of.values));
     return values;
   }
 
@@ -88,14 +119,9 @@ std::vector<sequence> ranked_by(const Model& model, std::span<const shopper> sho
 /// The same of the transformer alone, without the transitions.
 inline std::vector<sequence> ranked_by(const ranker& model, std::span<const shopper> shoppers) {
   std::vector<sequence> lists;
-  for (std::size_t first = 0; first < shoppers.size(); first += 256) {
-    const auto chunk = shoppers.subspan(first, std::min<std::size_t>(256, shoppers.size() - first));
-    const token_matrix<float> log_probs = model.next_item_log_probs(chunk);
-    for (std::size_t i = 0; i < chunk.size(); ++i) {
-      const auto row = log_probs.row(static_cast<Eigen::Index>(i));
-      lists.push_back(top_k(std::vector(row.begin(), row.end()), longest + chunk[i].history.size()));
-    }
-  }
+  for_log_probs(model, shoppers, [&](const shopper& one, std::span<const float> log_probs) {
+    lists.push_back(top_k(log_probs, longest + one.history.size()));
+  });
   return lists;
 }
 
@@ -105,39 +131,29 @@ inline std::string digits(double value) {
   return text[0] == '0' ? text + 1 : text;
 }
 
-/// Rows of models, columns of metrics; of several seeds with their deviation.
+/// A row a model, means over users and seeds.
 inline report_table table_of(const std::string& title, std::span<const measured> models, bool masked) {
-  report_table table{.title = title, .header = {""}};
-  for (const std::size_t k : cutoffs)
-    for (const char* metric : {"Recall@", "NDCG@"})
-      if (k > 1 || *metric == 'R') table.header.push_back(metric + std::to_string(k));
+  report_table table = empty_table(title);
   for (const measured& one : models) {
     std::vector<std::string>& row = table.rows.emplace_back(std::vector{one.name()});
-    for (const std::size_t k : cutoffs)
-      for (const char* metric : {"recall@", "ndcg@"})
-        if (k > 1 || *metric == 'r')
-          row.push_back(digits(measure::mean(one.per_user(masked, metric + std::to_string(k)))));
+    for (const metric& of : columns()) row.push_back(digits(measure::mean(one.per_user(masked, of))));
   }
   return table;
 }
 
-/// What one model has more than another at each K: mean over the users, with the interval of the paired
-/// differences.
+/// What one model has more than another: mean over the users, with the interval of the paired differences.
 inline std::vector<std::string> difference_row(const std::string& name, const measured& one,
                                                const measured& other) {
   std::vector<std::string> row{name};
-  for (const std::size_t k : cutoffs)
-    for (const char* metric : {"recall@", "ndcg@"})
-      if (k > 1 || *metric == 'r') {
-        std::vector<double> more = one.per_user(true, metric + std::to_string(k));
-        const std::vector<double> less = other.per_user(true, metric + std::to_string(k));
-        std::ranges::transform(more, less, more.begin(), std::minus<>{});
-        const measure::interval range = bootstrap_interval(more);
-        char text[64];
-        std::snprintf(text, sizeof text, "%+.1f [%+.1f %+.1f]", 1e4 * measure::mean(more), 1e4 * range.low,
-                      1e4 * range.high);
-        row.push_back(text);
-      }
+  for (const metric& of : columns()) {
+    std::vector<double> more = one.per_user(true, of);
+    std::ranges::transform(more, other.per_user(true, of), more.begin(), std::minus<>{});
+    const measure::interval range = bootstrap_interval(more);
+    char text[64];
+    std::snprintf(text, sizeof text, "%+.1f [%+.1f %+.1f]", 1e4 * measure::mean(more), 1e4 * range.low,
+                  1e4 * range.high);
+    row.push_back(text);
+  }
   return row;
 }
 
@@ -145,16 +161,14 @@ inline std::vector<std::string> difference_row(const std::string& name, const me
 inline nlohmann::ordered_json intervals_of(const measured& model) {
   nlohmann::ordered_json all;
   for (const bool masked : {true, false})
-    for (const std::size_t k : cutoffs)
-      for (const char* metric : {"recall@", "ndcg@"}) {
-        const std::string name = metric + std::to_string(k);
-        const std::vector<double> values = model.per_user(masked, name);
-        const measure::interval range = bootstrap_interval(values);
-        all[masked ? "masked" : "all"][name] = {{"mean", measure::mean(values)},
-                                                {"low", range.low},
-                                                {"high", range.high},
-                                                {"seeds", model.per_seed(masked, name)}};
-      }
+    for (const metric& of : metrics()) {
+      const std::vector<double> values = model.per_user(masked, of);
+      const measure::interval range = bootstrap_interval(values);
+      all[masked ? "masked" : "all"][of.name] = {{"mean", measure::mean(values)},
+                                                 {"low", range.low},
+                                                 {"high", range.high},
+                                                 {"seeds", model.per_seed(masked, of)}};
+    }
   return all;
 }
 
@@ -166,9 +180,7 @@ inline void keep_settings(const std::filesystem::path& path, bool resume, const 
   const auto before = nlohmann::ordered_json::parse(in, nullptr, false);
   require(before.is_object(), "--resume: ", path.string(),
           " does not hold a run's settings; start without --resume");
-  for (const auto& [name, value] : now.items())
-    require(before.value(name, nlohmann::ordered_json()) == value, "--resume: the run had ", name, " = ",
-            before.value(name, nlohmann::ordered_json()).dump(), ", this command has ", value.dump());
+  examples::require_same_settings(before, now);
 }
 
 /// Sets `dataset` in a file of results, which may not be there yet. Throws std::invalid_argument where it is

@@ -95,6 +95,19 @@ inline ranker untrained_ranker(const item_facts& facts, bool reasons, random_str
                 {.reasons = std::move(named), .input_dropout = 0.3, .dropout = 0.2});
 }
 
+/// `each(shopper, log-probs of all items)`, for some shoppers at a time.
+template <class Each>
+void for_log_probs(const ranker& model, std::span<const shopper> shoppers, Each&& each) {
+  for (std::size_t first = 0; first < shoppers.size(); first += 256) {
+    const auto chunk = shoppers.subspan(first, std::min<std::size_t>(256, shoppers.size() - first));
+    const token_matrix<float> log_probs = model.next_item_log_probs(chunk);
+    for (std::size_t i = 0; i < chunk.size(); ++i) {
+      const auto row = log_probs.row(static_cast<Eigen::Index>(i));
+      each(chunk[i], std::span<const float>(row.data(), static_cast<std::size_t>(row.size())));
+    }
+  }
+}
+
 /// What the list writer chooses from: the items that a ranker puts first for a shopper, with what is known of
 /// each.
 struct slate {
@@ -115,44 +128,39 @@ inline std::vector<slate> slates_of(const ranker& model, const item_facts& facts
                                     const counted_models& counts, double prior_weight,
                                     std::span<const shopper> shoppers) {
   std::vector<slate> all;
-  for (std::size_t first = 0; first < shoppers.size(); first += 256) {
-    const auto chunk = shoppers.subspan(first, std::min<std::size_t>(256, shoppers.size() - first));
-    const token_matrix<float> log_probs = model.next_item_log_probs(chunk);
-    for (std::size_t i = 0; i < chunk.size(); ++i) {
-      const sequence& history = chunk[i].history;
-      slate& one = all.emplace_back();
-      one.history = history;
-      one.next_items = chunk[i].next_items;
-      const auto row = log_probs.row(static_cast<Eigen::Index>(i));
-      std::vector<double> scores(row.begin(), row.end()), evidence(scores.size(), 0.0);
-      for (const auto& [item, value] : counts.transitions.evidence(history)) {
-        evidence[item] = static_cast<double>(value);
-        scores[item] += prior_weight * evidence[item];
-      }
-      const std::vector<double> near = counts.neighbours.scores(history);
-      one.candidates = top_k(scores, candidates);
-      one.known = token_matrix<double>::Zero(static_cast<Eigen::Index>(one.candidates.size()), features);
-      for (std::size_t c = 0; c < one.candidates.size(); ++c) {
-        const std::size_t item = one.candidates[c];
-        one.category.push_back(facts.category[item]);
-        one.brand.push_back(facts.brand[item]);
-        const bool branded = facts.brand[item] != item_facts::none;
-        double of_category = 0, of_brand = 0;
-        for (const std::size_t bought : history) {
-          of_category += facts.category[bought] == facts.category[item] ? 1 : 0;
-          of_brand += branded && facts.brand[bought] == facts.brand[item] ? 1 : 0;
-        }
-        const auto length = static_cast<double>(history.size());
-        const bool had = std::ranges::find(history, item) != history.end();
-        one.known.row(static_cast<Eigen::Index>(c)) << row(static_cast<Eigen::Index>(item)) + 6.0,
-            evidence[item], std::log1p(near[item] / 0.05),
-            std::log1p(counts.popular.counts()[item]) / 2.0 - 1.0,
-            facts.category[history.back()] == facts.category[item] ? 1.0 : 0.0,
-            branded && facts.brand[history.back()] == facts.brand[item] ? 1.0 : 0.0, of_category / length,
-            of_brand / length, evidence[item] > 0.0 ? 1.0 : 0.0, had ? 1.0 : 0.0, 0.0, 0.0;
-      }
+  for_log_probs(model, shoppers, [&](const shopper& asking, std::span<const float> log_probs) {
+    const sequence& history = asking.history;
+    slate& one = all.emplace_back();
+    one.history = history;
+    one.next_items = asking.next_items;
+    std::vector<double> scores(log_probs.begin(), log_probs.end()), evidence(scores.size(), 0.0);
+    for (const auto& [item, value] : counts.transitions.evidence(history)) {
+      evidence[item] = static_cast<double>(value);
+      scores[item] += prior_weight * evidence[item];
     }
-  }
+    const std::vector<double> near = counts.neighbours.scores(history);
+    one.candidates = top_k(scores, candidates);
+    one.known = token_matrix<double>::Zero(static_cast<Eigen::Index>(one.candidates.size()), features);
+    for (std::size_t c = 0; c < one.candidates.size(); ++c) {
+      const std::size_t item = one.candidates[c];
+      one.category.push_back(facts.category[item]);
+      one.brand.push_back(facts.brand[item]);
+      const bool branded = facts.brand[item] != item_facts::none;
+      double of_category = 0, of_brand = 0;
+      for (const std::size_t bought : history) {
+        of_category += facts.category[bought] == facts.category[item] ? 1 : 0;
+        of_brand += branded && facts.brand[bought] == facts.brand[item] ? 1 : 0;
+      }
+      const auto length = static_cast<double>(history.size());
+      const bool had = std::ranges::find(history, item) != history.end();
+      one.known.row(static_cast<Eigen::Index>(c)) << static_cast<double>(log_probs[item]) + 6.0,
+          evidence[item], std::log1p(near[item] / 0.05),
+          std::log1p(counts.popular.counts()[item]) / 2.0 - 1.0,
+          facts.category[history.back()] == facts.category[item] ? 1.0 : 0.0,
+          branded && facts.brand[history.back()] == facts.brand[item] ? 1.0 : 0.0, of_category / length,
+          of_brand / length, evidence[item] > 0.0 ? 1.0 : 0.0, had ? 1.0 : 0.0, 0.0, 0.0;
+    }
+  });
   return all;
 }
 

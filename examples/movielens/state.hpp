@@ -10,6 +10,7 @@
 #include <recllm/core/check.hpp>
 #include <recllm/train/checkpoint.hpp>
 
+#include "../same_settings.hpp"
 #include "movies.hpp"
 
 namespace movielens {
@@ -52,11 +53,7 @@ inline run_state read_state(const checkpoints& saved, const run_options& o) {
   require(json.is_object() && json.contains("phase") && json.contains("steps") && json.contains("best") &&
               json.contains("settings"),
           "--resume: ", (last->path / "state.json").string(), " is not a run's state");
-  const nlohmann::ordered_json wanted = settings_of(o);
-  for (const auto& [name, value] : wanted.items())
-    require(json["settings"].value(name, nlohmann::ordered_json()) == value, "--resume: the run had ", name,
-            " = ", json["settings"].value(name, nlohmann::ordered_json()).dump(), ", this command has ",
-            value.dump());
+  examples::require_same_settings(json["settings"], settings_of(o));
   return {json["phase"].get<std::string>(), json["steps"].get<std::ptrdiff_t>(), json["best"].get<double>()};
 }
 

@@ -16,6 +16,7 @@
 #include <recllm/train/checkpoint.hpp>
 #include <recllm/train/report.hpp>
 
+#include "../same_settings.hpp"
 #include "films.hpp"
 
 namespace films {
@@ -98,10 +99,7 @@ inline run_state read_state(const checkpoints& saved, const run_options& o) {
           "; start without --resume");
   std::ifstream in(last->path / "state.json");
   const nlohmann::json json = nlohmann::json::parse(in);
-  const nlohmann::json wanted = settings_of(o);
-  for (const auto& [name, value] : wanted.items())
-    require(json.at("settings").value(name, nlohmann::json()) == value, "--resume: the run had ", name, " = ",
-            json.at("settings").value(name, nlohmann::json()).dump(), ", this command has ", value.dump());
+  examples::require_same_settings(json.at("settings"), settings_of(o));
   return {json.at("phase").get<std::string>(), json.at("steps").get<std::ptrdiff_t>(),
           json.at("exams").get<std::vector<exam>>()};
 }

@@ -113,6 +113,31 @@ struct knn_settings {
   double smoothing = 0.1;       ///< > 0, added to each count, so that no divisor is 0
 };
 
+namespace detail {
+
+/// Of each item, the others by number with what they weigh.
+using pair_weights = std::vector<std::unordered_map<std::size_t, double>>;
+
+/// W[a, b] += distance_decay^(d-1), W[b, a] += backward * distance_decay^(d-1) for b that comes d <= window
+/// steps after a, over all sequences.
+template <class Settings>
+pair_weights near_pairs(std::span<const std::vector<std::size_t>> sequences, std::size_t items,
+                        const Settings& settings) {
+  pair_weights all(items);
+  for (const std::vector<std::size_t>& sequence : sequences)
+    for (std::size_t i = 0; i < sequence.size(); ++i) {
+      double weight = 1;
+      for (std::size_t d = 1; d <= settings.window && i + d < sequence.size(); ++d) {
+        all[sequence[i]][sequence[i + d]] += weight;
+        all[sequence[i + d]][sequence[i]] += settings.backward * weight;
+        weight *= settings.distance_decay;
+      }
+    }
+  return all;
+}
+
+}  // namespace detail
+
 /// Nearest neighbours of sequences, by damped co-occurrence within a window:
 ///
 ///   G[a, b] += 0.8^(d-1), G[b, a] += 0.7 * 0.8^(d-1)   for b that comes d <= 10 steps after a
@@ -132,16 +157,7 @@ class sequence_knn {
   /// Gathers G, in place of what was gathered before; errors as popularity::fit.
   void fit(std::span<const std::vector<std::size_t>> sequences) {
     popularity_.fit(sequences);
-    near_.assign(near_.size(), {});
-    for (const std::vector<std::size_t>& sequence : sequences)
-      for (std::size_t i = 0; i < sequence.size(); ++i) {
-        double weight = 1;
-        for (std::size_t d = 1; d <= settings_.window && i + d < sequence.size(); ++d) {
-          near_[sequence[i]][sequence[i + d]] += weight;
-          near_[sequence[i + d]][sequence[i]] += settings_.backward * weight;
-          weight *= settings_.distance_decay;
-        }
-      }
+    near_ = detail::near_pairs(sequences, near_.size(), settings_);
     for (std::size_t j = 0; j < damping_.size(); ++j)
       damping_[j] = std::pow(popularity_.counts()[j] + settings_.smoothing, -settings_.damping);
   }
@@ -164,7 +180,7 @@ class sequence_knn {
  private:
   knn_settings settings_;
   popularity popularity_;
-  std::vector<std::unordered_map<std::size_t, double>> near_;
+  detail::pair_weights near_;
   std::vector<double> damping_;  // (count + smoothing)^-damping
 };
 
@@ -201,16 +217,7 @@ class transition_prior {
   /// Gathers M, in place of what was gathered before; errors as popularity::fit.
   void fit(std::span<const std::vector<std::size_t>> sequences) {
     popularity_.fit(sequences);
-    std::vector<std::unordered_map<std::size_t, double>> sums(steps_.size());
-    for (const std::vector<std::size_t>& sequence : sequences)
-      for (std::size_t i = 0; i < sequence.size(); ++i) {
-        double weight = 1;
-        for (std::size_t d = 1; d <= settings_.window && i + d < sequence.size(); ++d) {
-          sums[sequence[i]][sequence[i + d]] += weight;
-          sums[sequence[i + d]][sequence[i]] += settings_.backward * weight;
-          weight *= settings_.distance_decay;
-        }
-      }
+    const detail::pair_weights sums = detail::near_pairs(sequences, steps_.size(), settings_);
     std::vector<double> from(sums.size(), 0.0), to(sums.size(), 0.0);
     for (std::size_t i = 0; i < sums.size(); ++i) {
       steps_[i].assign(sums[i].begin(), sums[i].end());

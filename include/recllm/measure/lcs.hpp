@@ -106,13 +106,11 @@ constexpr double weighted_lcs_by_rows(const Predicted& predicted, const Target& 
 template <List Predicted, List Target, class Weight>
 constexpr double weighted_lcs_by_pairs(const Predicted& predicted, const Target& target,
                                        const Weight& weight) {
-  std::array<std::uint64_t, 2> bytes{}, there{};
+  last_bytes<2> bytes;
   std::array<item_of<Target>, 16> wanted{};
   std::size_t width = 0;
   for (const auto& item : target) {
-    const std::size_t word = width / 8, shift = 8 * (width % 8);
-    bytes[word] |= std::uint64_t{static_cast<std::uint8_t>(item)} << shift;
-    there[word] |= std::uint64_t{0x80} << shift;
+    bytes.set(width, item);
     wanted[width++] = item;
   }
   std::array<double, 17> values{};  // of the pairs so far, and of one that may be none
@@ -121,8 +119,8 @@ constexpr double weighted_lcs_by_pairs(const Predicted& predicted, const Target&
   std::uint64_t several = 0;
   for (const auto& item : predicted) {
     const std::uint64_t sought = repeated_byte(item);
-    const auto equal = [&](std::size_t word) { return equal_bytes(bytes[word], sought) & there[word]; };
-    const std::uint64_t first = equal(0), second = equal(1), any = first != 0 ? first : second;
+    const std::uint64_t first = bytes.equal(0, sought), second = bytes.equal(1, sought);
+    const std::uint64_t any = first != 0 ? first : second;
     several |= (any & (any - 1)) | (first != 0 ? second : 0);
     const std::size_t place =
         (static_cast<std::size_t>(std::countr_zero(any | (std::uint64_t{1} << 63))) / 8 +

@@ -76,13 +76,28 @@ constexpr std::uint64_t repeated_byte(T value) {
   return 0x0101010101010101 * static_cast<std::uint64_t>(static_cast<std::uint8_t>(value));
 }
 
-/// 0x80 in each byte in which two words are equal, 0 elsewhere. Warren, "Hacker's Delight", 2nd ed., section
-/// 6-1.
-constexpr std::uint64_t equal_bytes(std::uint64_t one, std::uint64_t other) {
-  constexpr std::uint64_t low = 0x7F7F7F7F7F7F7F7F;
-  const std::uint64_t differs = one ^ other;
-  return ~(((differs & low) + low) | differs | low);
-}
+/// The last bytes of at most 8 * Words integers, eight to a word: which of them may be one that is sought.
+template <std::size_t Words>
+class last_bytes {
+ public:
+  template <Integer T>
+  constexpr void set(std::size_t place, T value) {  // once a place
+    const std::size_t word = place / 8, shift = 8 * (place % 8);
+    bytes_[word] |= std::uint64_t{static_cast<std::uint8_t>(value)} << shift;
+    there_[word] |= std::uint64_t{0x80} << shift;
+  }
+
+  /// 0x80 in each byte of a word that equals those of `sought`, a repeated_byte(), 0 elsewhere. Warren,
+  /// "Hacker's Delight", 2nd ed., section 6-1.
+  [[nodiscard]] constexpr std::uint64_t equal(std::size_t word, std::uint64_t sought) const {
+    constexpr std::uint64_t low = 0x7F7F7F7F7F7F7F7F;
+    const std::uint64_t differs = bytes_[word] ^ sought;
+    return ~(((differs & low) + low) | differs | low) & there_[word];
+  }
+
+ private:
+  std::array<std::uint64_t, Words> bytes_{}, there_{};
+};
 
 }  // namespace detail
 
@@ -96,14 +111,7 @@ class members {
   constexpr explicit members(const R& range) : items_(range) {
     if constexpr (List<R> && detail::Integer<item_type>) {
       if (std::ranges::size(range) > 64) return;
-      std::size_t place = 0;
-      for (const item_type item : range) {
-        const std::size_t word = place / 8, shift = 8 * (place % 8);
-        bytes_[word] |= std::uint64_t{static_cast<std::uint8_t>(item)} << shift;
-        there_[word] |= std::uint64_t{0x80} << shift;
-        ++place;
-      }
-      words_ = (place + 7) / 8;
+      for (const item_type item : range) bytes_.set(size_++, item);
       few_ = true;
     }
   }
@@ -114,7 +122,7 @@ class members {
       if (few_) {
         const std::uint64_t sought = detail::repeated_byte(item);
         std::uint64_t equal = 0;
-        for (std::size_t w = 0; w < words_; ++w) equal |= detail::equal_bytes(bytes_[w], sought) & there_[w];
+        for (std::size_t word = 0; 8 * word < size_; ++word) equal |= bytes_.equal(word, sought);
         if (equal == 0) return false;
       }
     return holds(items_, item);
@@ -122,8 +130,8 @@ class members {
 
  private:
   const R& items_;
-  std::array<std::uint64_t, 8> bytes_{}, there_{};
-  std::size_t words_ = 0;
+  detail::last_bytes<8> bytes_;
+  std::size_t size_ = 0;
   bool few_ = false;
 };
 

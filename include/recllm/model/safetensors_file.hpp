@@ -77,7 +77,8 @@ namespace recllm {
     }
     std::uint64_t count = 0;
     check(detail::count_values(tensor.shape, data.size() / type->block_bytes, count), "tensor '", name,
-          "': shape does not fit: it needs more than the ", data.size(), " bytes of all tensors; was the file cut off?");
+          "': shape does not fit: it needs more than the ", data.size(),
+          " bytes of all tensors; was the file cut off?");
     const auto begin = offsets[0].get<std::uint64_t>(), end = offsets[1].get<std::uint64_t>();
     check(begin <= end && end <= data.size() && end - begin == count * type->block_bytes, "tensor '", name,
           "': data_offsets [", begin, ", ", end, ") for ", count * type->block_bytes, " bytes in a file of ",

@@ -123,12 +123,6 @@ template <class Completion>
   return packed;
 }
 
-/// Tensors of their own.
-inline tensor_map clone(tensor_map tensors) {
-  for (auto& [name, tensor] : tensors) tensor = tensor.clone();
-  return tensors;
-}
-
 }  // namespace detail
 
 /// One forward pass of some rows: log-probs, entropies and the way back.

@@ -103,9 +103,7 @@ class item_policy {
 
   item_policy(const item_policy& other)
       : model_(other.model_), options_(other.options_), optimizer_(options_.optimizer) {
-    tensor_map state = other.optimizer_.state();
-    for (auto& [name, tensor] : state) tensor = tensor.clone();
-    optimizer_.load_state(state, model_.weights());
+    optimizer_.load_state(detail::clone(other.optimizer_.state()), model_.weights());
   }
   item_policy& operator=(const item_policy& other) { return *this = item_policy(other); }
   item_policy(item_policy&&) = default;
@@ -218,9 +216,6 @@ class item_policy {
     options_.input_dropout = input;
     options_.dropout = hidden;
   }
-
-  /// How much the prior counts.
-  void set_prior_weight(double weight) { options_.prior_weight = weight; }
 
   /// A fresh optimizer, for the next phase of training.
   void reset_optimizer(adamw_options settings) {
@@ -462,8 +457,8 @@ token_matrix<float> item_policy<Prompt>::next_item_log_probs(std::span<const Pro
   if (prompts.empty()) return all;
   std::vector<beam> alive;
   for (std::size_t p = 0; p < prompts.size(); ++p) alive.push_back({p, {}, 0.0});
+  item_rollouts r = asked(prompts, 1);
   for (std::size_t place = 0; place <= reason_count(); ++place) {
-    item_rollouts r = asked(prompts, 1);
     r.prompt.clear();
     std::vector<std::vector<std::size_t>> reasons;
     for (const beam& one : alive) {

@@ -24,6 +24,13 @@ namespace recllm::torch_bridge {
 using tensor_map = std::map<std::string, at::Tensor>;
 
 namespace detail {
+
+/// Tensors of their own.
+inline tensor_map clone(tensor_map tensors) {
+  for (auto& [name, tensor] : tensors) tensor = tensor.clone();
+  return tensors;
+}
+
 inline const std::vector<std::pair<std::string, at::ScalarType>>& safetensors_types() {
   static const std::vector<std::pair<std::string, at::ScalarType>> types{
       {"F32", at::kFloat}, {"F16", at::kHalf}, {"BF16", at::kBFloat16}, {"I64", at::kLong}};
