@@ -106,13 +106,9 @@ constexpr double weighted_lcs_by_rows(const Predicted& predicted, const Target& 
 template <List Predicted, List Target, class Weight>
 constexpr double weighted_lcs_by_pairs(const Predicted& predicted, const Target& target,
                                        const Weight& weight) {
-  last_bytes<2> bytes;
-  std::array<item_of<Target>, 16> wanted{};
-  std::size_t width = 0;
-  for (const auto& item : target) {
-    bytes.set(width, item);
-    wanted[width++] = item;
-  }
+  const last_bytes<2> bytes(target);
+  const auto wanted = std::ranges::begin(target);
+  const auto last = static_cast<std::size_t>(std::ranges::size(target)) - 1;
   std::array<double, 17> values{};  // of the pairs so far, and of one that may be none
   std::array<std::size_t, 17> places{};
   std::size_t rank = 0, pairs = 0;
@@ -123,12 +119,11 @@ constexpr double weighted_lcs_by_pairs(const Predicted& predicted, const Target&
     const std::uint64_t any = first != 0 ? first : second;
     several |= (any & (any - 1)) | (first != 0 ? second : 0);
     const std::size_t place =
-        (static_cast<std::size_t>(std::countr_zero(any | (std::uint64_t{1} << 63))) / 8 +
-         (first != 0 ? 0 : 8)) %
-        16;
+        std::min(last, static_cast<std::size_t>(std::countr_zero(any | (std::uint64_t{1} << 63))) / 8 +
+                           (first != 0 ? 0 : 8));
     places[pairs] = place;
     values[pairs] = weight(++rank);
-    pairs += any != 0 && same_item(item, wanted[place]) ? 1 : 0;
+    pairs += any != 0 && same_item(item, wanted[static_cast<std::ptrdiff_t>(place)]) ? 1 : 0;
   }
   if (several != 0) return -1.0;
   double best = 0.0;
@@ -153,7 +148,7 @@ template <List Predicted, List Target, class Weight = log2_discount>
   const auto rows = static_cast<std::size_t>(std::ranges::size(predicted));
   const auto width = static_cast<std::size_t>(std::ranges::size(target));
   if constexpr (detail::Integer<detail::item_of<Predicted>> && detail::Integer<detail::item_of<Target>>)
-    if (rows <= 16 && width <= 16)
+    if (rows <= 16 && width <= 16 && width > 0)
       if (const double value = detail::weighted_lcs_by_pairs(predicted, target, weight); value >= 0.0)
         return value;
   if (rows * width <= 256) return detail::weighted_lcs_by_rows(predicted, target, weight);

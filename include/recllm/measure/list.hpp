@@ -1,7 +1,9 @@
 // What the measures take: lists and sets of items of any type that has ==.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -80,11 +82,21 @@ constexpr std::uint64_t repeated_byte(T value) {
 template <std::size_t Words>
 class last_bytes {
  public:
-  template <Integer T>
-  constexpr void set(std::size_t place, T value) {  // once a place
-    const std::size_t word = place / 8, shift = 8 * (place % 8);
-    bytes_[word] |= std::uint64_t{static_cast<std::uint8_t>(value)} << shift;
-    there_[word] |= std::uint64_t{0x80} << shift;
+  constexpr last_bytes() = default;
+
+  template <List R>
+  constexpr explicit last_bytes(const R& integers) {
+    const auto value = std::ranges::begin(integers);
+    const auto size = static_cast<std::size_t>(std::ranges::size(integers));
+    for (std::size_t word = 0; 8 * word < size; ++word) {
+      const std::size_t count = std::min<std::size_t>(8, size - 8 * word);
+      std::uint64_t bytes = 0;
+      for (std::size_t i = 0; i < count; ++i)
+        bytes |= std::uint64_t{static_cast<std::uint8_t>(value[static_cast<std::ptrdiff_t>(8 * word + i)])}
+                 << (8 * i);
+      bytes_[word] = bytes;
+      there_[word] = 0x8080808080808080 >> (64 - 8 * count);
+    }
   }
 
   /// 0x80 in each byte of a word that equals those of `sought`, a repeated_byte(), 0 elsewhere. Warren,
@@ -109,30 +121,34 @@ class members {
 
  public:
   constexpr explicit members(const R& range) : items_(range) {
-    if constexpr (List<R> && detail::Integer<item_type>) {
-      if (std::ranges::size(range) > 64) return;
-      for (const item_type item : range) bytes_.set(size_++, item);
-      few_ = true;
-    }
+    if constexpr (List<R> && detail::Integer<item_type>)
+      if (std::ranges::size(range) <= most) {
+        bytes_ = detail::last_bytes<most / 8>(range);
+        words_ = (std::ranges::size(range) + 7) / 8;
+      }
   }
 
   template <class Item>
   [[nodiscard]] constexpr bool contains(const Item& item) const {
-    if constexpr (detail::Integer<item_type> && detail::Integer<Item>)
-      if (few_) {
+    if constexpr (List<R> && detail::Integer<item_type> && detail::Integer<Item>)
+      if (std::ranges::size(items_) <= most) {
         const std::uint64_t sought = detail::repeated_byte(item);
-        std::uint64_t equal = 0;
-        for (std::size_t word = 0; 8 * word < size_; ++word) equal |= bytes_.equal(word, sought);
-        if (equal == 0) return false;
+        for (std::size_t word = 0; word < words_; ++word)
+          for (std::uint64_t equal = bytes_.equal(word, sought); equal != 0; equal &= equal - 1) {
+            const std::size_t place = 8 * word + static_cast<std::size_t>(std::countr_zero(equal)) / 8;
+            if (same_item(std::ranges::begin(items_)[static_cast<std::ptrdiff_t>(place)], item)) return true;
+          }
+        return false;
       }
     return holds(items_, item);
   }
 
  private:
+  static constexpr std::size_t most = 64;
+
   const R& items_;
-  detail::last_bytes<8> bytes_;
-  std::size_t size_ = 0;
-  bool few_ = false;
+  detail::last_bytes<most / 8> bytes_;
+  std::size_t words_ = 0;
 };
 
 /// Whether `list[place]` already stands at an earlier place.

@@ -34,14 +34,15 @@ namespace recllm::reward {
     }
     return std::min(text.find('<', at), text.size());
   };
-  for (std::size_t at = next_tag(0); at < text.size(); at = next_tag(at + 1))
-    for (std::size_t tag = 0; tag < 4; ++tag)
-      if (text.substr(at).starts_with(tags[tag])) {
-        const bool opens = tag == 0 || tag == 2;
-        if (tag != found || (opens && !blank(end, at))) return false;
-        ++found;
-        end = at + tags[tag].size();
-      }
+  for (std::size_t at = next_tag(0); at < text.size(); at = next_tag(at + 1)) {
+    const std::string_view rest = text.substr(at);
+    if (found < 4 && rest.starts_with(tags[found])) {
+      if (found % 2 == 0 && !blank(end, at)) return false;
+      end = at + tags[found++].size();
+    } else if (std::ranges::any_of(tags, [&](std::string_view tag) { return rest.starts_with(tag); })) {
+      return false;
+    }
+  }
   return found == 4 && blank(end, text.size());
 }
 
