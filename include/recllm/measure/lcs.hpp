@@ -100,40 +100,30 @@ constexpr double weighted_lcs_by_rows(const Predicted& predicted, const Target& 
   return left;
 }
 
-/// The same of at most 16 numbers in each list, pair by pair of equal ones: -1 where an item has several
-/// places in the target, or seems to. Eight last bytes are compared at a time, and nothing branches on what
-/// the lists hold.
+/// The same of at most 16 numbers in each list: -1 where an item has several places in the target, or seems
+/// to. Places are found by comparing eight last bytes at a time.
 template <List Predicted, List Target, class Weight>
-constexpr double weighted_lcs_by_pairs(const Predicted& predicted, const Target& target,
-                                       const Weight& weight) {
+constexpr double weighted_lcs_of_few(const Predicted& predicted, const Target& target, const Weight& weight) {
   const last_bytes<2> bytes(target);
   const auto wanted = std::ranges::begin(target);
-  const auto last = static_cast<std::size_t>(std::ranges::size(target)) - 1;
-  std::array<double, 17> values{};  // of the pairs so far, and of one that may be none
-  std::array<std::size_t, 17> places{};
-  std::size_t rank = 0, pairs = 0;
+  const auto width = static_cast<std::size_t>(std::ranges::size(target));
+  std::array<double, 17> best{};  // [j]: the heaviest that uses none but the first j items of the target
+  std::size_t rank = 0;
   std::uint64_t several = 0;
   for (const auto& item : predicted) {
+    const double gain = weight(++rank);
     const std::uint64_t sought = repeated_byte(item);
-    const std::uint64_t first = bytes.equal(0, sought), second = bytes.equal(1, sought);
-    const std::uint64_t any = first != 0 ? first : second;
-    several |= (any & (any - 1)) | (first != 0 ? second : 0);
-    const std::size_t place =
-        std::min(last, static_cast<std::size_t>(std::countr_zero(any | (std::uint64_t{1} << 63))) / 8 +
-                           (first != 0 ? 0 : 8));
-    places[pairs] = place;
-    values[pairs] = weight(++rank);
-    pairs += any != 0 && same_item(item, wanted[static_cast<std::ptrdiff_t>(place)]) ? 1 : 0;
+    // Bit 8 j is that of place j, bit 8 j + 4 that of place 8 + j.
+    const std::uint64_t equal = (bytes.equal(0, sought) >> 7) | (bytes.equal(1, sought) >> 3);
+    several |= equal & (equal - 1);
+    const auto bit = static_cast<std::size_t>(std::countr_zero(equal));
+    const std::size_t place = bit / 8 + 2 * (bit & 4);
+    if (equal != 0 && same_item(item, wanted[static_cast<std::ptrdiff_t>(place)])) {
+      const double value = best[place] + gain;
+      for (std::size_t j = place + 1; j <= width; ++j) best[j] = std::max(best[j], value);
+    }
   }
-  if (several != 0) return -1.0;
-  double best = 0.0;
-  for (std::size_t i = 0; i < pairs; ++i) {
-    double before = 0.0;
-    for (std::size_t k = 0; k < i; ++k) before = std::max(before, places[k] < places[i] ? values[k] : 0.0);
-    values[i] += before;
-    best = std::max(best, values[i]);
-  }
-  return best;
+  return several != 0 ? -1.0 : best[width];
 }
 
 }  // namespace detail
@@ -148,8 +138,8 @@ template <List Predicted, List Target, class Weight = log2_discount>
   const auto rows = static_cast<std::size_t>(std::ranges::size(predicted));
   const auto width = static_cast<std::size_t>(std::ranges::size(target));
   if constexpr (detail::Integer<detail::item_of<Predicted>> && detail::Integer<detail::item_of<Target>>)
-    if (rows <= 16 && width <= 16 && width > 0)
-      if (const double value = detail::weighted_lcs_by_pairs(predicted, target, weight); value >= 0.0)
+    if (rows <= 16 && width <= 16)
+      if (const double value = detail::weighted_lcs_of_few(predicted, target, weight); value >= 0.0)
         return value;
   if (rows * width <= 256) return detail::weighted_lcs_by_rows(predicted, target, weight);
 
