@@ -1,26 +1,23 @@
 // The three Amazon sets of RecLLM-R1's Table 1 (arXiv 2506.19235): SFT of a small item transformer, then GRPO
 // of a list writer on purchases that its ranker was not trained on. Prints the paper's table with our rows.
-#include <atomic>
 #include <cstdio>
 #include <filesystem>
-#include <future>
 #include <iterator>
 #include <mutex>
 #include <string>
 #include <vector>
 
-#include <ATen/Parallel.h>
 #include <CLI/CLI.hpp>
 
 #include <recllm/grpo.hpp>
 #include <recllm/reward.hpp>
 #include <recllm/sft.hpp>
 #include <recllm/train/callbacks.hpp>
-#include <recllm/train/checkpoint.hpp>
 #include <recllm/train/interrupt.hpp>
 #include <recllm/train/progress.hpp>
 
 #include "../print_table.hpp"
+#include "rankers.hpp"
 #include "results.hpp"
 #include "shop.hpp"
 
@@ -79,9 +76,7 @@ int main(int argc, char** argv) try {
   // last training item, makes the slates that the list writer practises on.
   const std::vector<sequence> sequences = training_sequences(data, split), shorter = without_last(sequences);
   const counted_models counts(items, sequences, backward), fold_counts(items, shorter, backward);
-  std::vector<shopper> practice;
-  for (std::size_t user = 0; user < sequences.size(); ++user)
-    if (!shorter[user].empty()) practice.push_back({shorter[user], {sequences[user].back()}});
+  const std::vector<shopper> practice = practice_of(sequences, shorter);
 
   std::filesystem::create_directories(output);
   keep_settings(output / "settings.json", resume,
@@ -97,71 +92,18 @@ int main(int argc, char** argv) try {
     return 130;
   };
   std::mutex one_writes;
-  const auto two_at_a_time = [](std::size_t count, const auto& job) {  // a core each
-    std::atomic<std::size_t> next = 0;
-    const auto work = [&] {
-      at::set_num_threads(1);
-      for (std::size_t number = next++; number < count; number = next++) job(number);
-    };
-    std::future<void> other = std::async(std::launch::async, work);
-    work();
-    other.get();
-  };
   std::printf("%s: %zu users, %zu items; %zu asked about the %s item, all items ranked\n", folder.c_str(),
               data.users.size(), items, asked.size(), validate ? "last but one" : "last");
 
   // SFT: next items of whole sequences, cross-entropy over the catalogue. One ranker a seed and the one for
   // practice, two at a time, a core each.
-  struct training {
-    std::string name;
-    ranker model;
-    std::vector<example<shopper, lm::item_answer>> lessons;
-    fit_options settings;
-  };
   std::vector<training> trainings;
-  for (std::size_t i = 0; i <= seeds.size(); ++i) {
-    const bool fold = i == seeds.size();
-    const std::uint64_t seed = fold ? seeds.front() : seeds[i];
-    trainings.push_back({fold ? "practice" : "seed-" + std::to_string(seed),
-                         untrained_ranker(facts, reasons, random_stream(seed)),
-                         lessons_of(fold ? shorter : sequences),
-                         {.epochs = epochs,
-                          .batch_size = 128,
-                          .learning_rate = 2e-3,
-                          .schedule = schedule::linear,
-                          .warmup_steps = 200,
-                          .max_grad_norm = 5.0,
-                          .seed = seed}});
-  }
-  {
-    std::size_t total = 0, first = 0;
-    for (training& one : trainings) {
-      checkpoints saved(output / one.name);
-      if (!resume) saved.clear();
-      if (const auto last = saved.latest()) {
-        one.model.load(last->path);
-        one.settings.first_step = last->step;
-      }
-      total += static_cast<std::size_t>(steps_of(one.settings, one.lessons.size()));
-      first += static_cast<std::size_t>(one.settings.first_step);
-    }
-    progress bar({.label = "SFT ", .total = total, .first = first, .show = {"loss"}});
-    two_at_a_time(trainings.size(), [&](std::size_t number) {
-      training& mine = trainings[number];
-      checkpoints saved(output / mine.name);
-      jsonl_log log(output / mine.name / "metrics.jsonl", resume_at{.steps = mine.settings.first_step});
-      const std::ptrdiff_t steps = steps_of(mine.settings, mine.lessons.size());
-      const auto epoch = static_cast<std::ptrdiff_t>(static_cast<double>(steps) / epochs);
-      for (const auto& m : fit(mine.model, sft{}, mine.lessons, mine.settings) | until(stop)) {
-        const std::ptrdiff_t done = m.step + 1;
-        if (done % epoch == 0 || done == steps || stop())
-          saved.save(done, [&](const std::filesystem::path& to) { mine.model.save(to); });
-        log(m);
-        const std::lock_guard writing(one_writes);
-        bar(m);
-      }
-    });
-  }
+  for (const std::uint64_t seed : seeds)
+    trainings.push_back(training_of("seed-" + std::to_string(seed), facts, sequences,
+                                    {.epochs = epochs, .seed = seed}, reasons));
+  trainings.push_back(
+      training_of("practice", facts, shorter, {.epochs = epochs, .seed = seeds.front()}, reasons));
+  train_rankers(trainings, output, resume, stop);
   if (stop()) return stopped();
 
   // The list writer: candidates of the ranker, ordered by more than its scores. SFT on the practice items is

@@ -14,7 +14,7 @@
 #include <recllm/baselines.hpp>
 #include <recllm/data.hpp>
 #include <recllm/list_policy.hpp>
-#include <recllm/measure/top_k.hpp>
+#include <recllm/metrics.hpp>
 #include <recllm/torch/item_policy.hpp>
 
 namespace shop {
@@ -71,10 +71,20 @@ struct counted_models {
   transition_prior transitions;
 };
 
-/// Sequences without what each user bought last.
-inline std::vector<sequence> without_last(std::vector<sequence> all) {
-  for (sequence& one : all)
-    if (!one.empty()) one.pop_back();
+/// Sequences without the last `count` things that each user bought.
+inline std::vector<sequence> without_last(std::vector<sequence> all, std::size_t count = 1) {
+  for (sequence& one : all) one.resize(one.size() - std::min(one.size(), count));
+  return all;
+}
+
+/// What each user bought last, asked of the shorter sequences; users without anything before are left out.
+inline std::vector<shopper> practice_of(std::span<const sequence> sequences,
+                                        std::span<const sequence> shorter) {
+  std::vector<shopper> all;
+  for (std::size_t user = 0; user < sequences.size(); ++user)
+    if (const auto before = shorter[user].size(); before > 0)
+      all.push_back({shorter[user],
+                     {sequences[user].begin() + static_cast<std::ptrdiff_t>(before), sequences[user].end()}});
   return all;
 }
 

@@ -8,20 +8,7 @@ trap 'rm -rf "$work"' EXIT
 
 fail() { echo "FAILED: $*" >&2; exit 1; }
 
-mkdir "$work/Toys"
-awk 'BEGIN {
-  srand(3)
-  print "item_id\tasin\ttitle\tbrand\tcategories" > "'"$work"'/Toys/items.tsv"
-  for (i = 1; i <= 80; ++i)
-    printf "%d\tA%d\tToy %d\t%s\tToys > Kind %d\n", i, i, i, i % 3 ? "Brand " i % 7 : "", i % 5 > "'"$work"'/Toys/items.tsv"
-  print "user_id\titem_ids"
-  for (u = 1; u <= 60; ++u) {
-    printf "%d\t", u
-    start = int(rand() * 80); n = 5 + int(rand() * 6)
-    for (t = 0; t < n; ++t) printf "%d ", (start + t * (1 + u % 2)) % 80 + 1
-    print ""
-  }
-}' >"$work/Toys/sequences.tsv"
+. "$(dirname "$0")/made_up_shop.sh" "$work/Toys"
 settings=(--data "$work/Toys" --seeds 1 2 --epochs 4 --grpo-steps 2 --prompts 8 --list-length 5)
 
 "$program" "${settings[@]}" --output "$work/one" --results "$work/all.json" >"$work/one.log" 2>&1 || fail "$(cat "$work/one.log")"
