@@ -232,7 +232,7 @@ int main(int argc, char** argv) try {
                .learning_rate = how.learning_rate,
                .schedule = schedule::linear,
                .seed = seed},
-               &reference) |
+               how.kl_coef > 0.0 ? &reference : nullptr) |
              until(stop))
       without_advantage += m.frac_reward_zero_std / static_cast<double>(steps);
     return writer;
