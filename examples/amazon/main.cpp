@@ -2,7 +2,6 @@
 // of a list writer on purchases that its ranker was not trained on. Prints the paper's table with our rows.
 #include <cstdio>
 #include <filesystem>
-#include <iterator>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -68,9 +67,7 @@ int main(int argc, char** argv) try {
       split.train_end[question.user] = question.target_position + 1;
   const std::size_t items = data.items.size();
   const item_facts facts(data);
-  std::vector<shopper> asked;
-  for (const held_out& question : validate ? split.validation : split.test)
-    asked.push_back({item_sequence(history_of(data, question)), {future_of(data, question).front().item}});
+  const std::vector<shopper> asked = shoppers_of(data, validate ? split.validation : split.test);
 
   // GRPO learns nothing from what SFT has fitted too well. So a second ranker, trained without each user's
   // last training item, makes the slates that the list writer practises on.
@@ -118,10 +115,7 @@ int main(int argc, char** argv) try {
                     }));
   const std::vector<slate> practised =
       slates_of(trainings.back().model, facts, fold_counts, prior_weight, practice);
-  std::vector<example<slate, sequence>> found;  // where a candidate is the next item
-  for (const slate& one : practised)
-    if (std::ranges::find(one.candidates, one.next_items.front()) != one.candidates.end())
-      found.push_back({one, one.next_items});
+  const std::vector<example<slate, sequence>> found = list_lessons_of(practised);
 
   struct lists_of_seed {
     std::vector<sequence> transformer, sft, taught, practised;
@@ -137,31 +131,19 @@ int main(int argc, char** argv) try {
       const std::vector<slate> slates = slates_of(model, facts, counts, prior_weight, asked);
       mine.transformer = ranked_by(model, asked);
       for (const slate& one : slates) mine.sft.push_back(one.candidates);
-      const auto written_by = [&](const list_policy<slate>& writer) {
+      const auto longer_lists = [&](const list_policy<slate>& writer) {
         list_policy<slate> longer = list_writer(prior_weight, 2 * longest);
         longer.weights() = writer.weights();
-        std::vector<sequence> written;
-        for (std::size_t first = 0; first < slates.size(); first += 256)
-          std::ranges::move(
-              longer
-                  .greedy(std::span(slates).subspan(first, std::min<std::size_t>(256, slates.size() - first)))
-                  .completions,
-              std::back_inserter(written));
-        return written;
+        return written_by(longer, slates);
       };
 
       list_policy<slate> taught = list_writer(prior_weight, 1),
                          writer = list_writer(prior_weight, list_length);
-      for (const auto& m : fit(taught, sft{}, found,
-                               {.steps = 100,
-                               .batch_size = std::min<std::size_t>(512, found.size()),
-                               .learning_rate = 0.5,
-                               .schedule = schedule::linear,
-                               .seed = seed})) {
+      for (const auto& m : fit(taught, sft{}, found, list_lesson_settings(found.size(), seed))) {
         const std::lock_guard writing(one_writes);
         log.with({{"phase", "list sft"}, {"seed", seed}})(m);
       }
-      mine.taught = written_by(taught);
+      mine.taught = longer_lists(taught);
 
       writer.weights() = taught.weights();
       for (const auto& m : train(writer, grpo{.kl_coef = 0, .scale = advantage_scale::none}, goal, practised,
@@ -176,7 +158,7 @@ int main(int argc, char** argv) try {
         bar(m);
         log.with({{"phase", "grpo"}, {"seed", seed}})(m);
       }
-      if (!stop()) mine.practised = written_by(writer);
+      if (!stop()) mine.practised = longer_lists(writer);
     });
   }
 

@@ -70,11 +70,7 @@ class measured {
     ranking_report masked({.catalogue = items_, .cutoffs = cutoffs}), all = masked;
     for (std::size_t i = 0; i < lists.size(); ++i) {
       all.add(lists[i], shoppers[i].next_items);
-      sequence left = lists[i];
-      std::erase_if(left, [&](std::size_t item) {
-        return std::ranges::find(shoppers[i].history, item) != shoppers[i].history.end();
-      });
-      masked.add(left, shoppers[i].next_items);
+      masked.add(without_history(lists[i], shoppers[i]), shoppers[i].next_items);
     }
     masked_.push_back(std::move(masked));
     all_.push_back(std::move(all));

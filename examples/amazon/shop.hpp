@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <iterator>
 #include <map>
 #include <span>
 #include <string>
@@ -15,6 +16,7 @@
 #include <recllm/data.hpp>
 #include <recllm/list_policy.hpp>
 #include <recllm/metrics.hpp>
+#include <recllm/sft.hpp>
 #include <recllm/torch/item_policy.hpp>
 
 namespace shop {
@@ -29,6 +31,22 @@ struct shopper {
   sequence history;
   sequence next_items;
 };
+
+/// The questions of a split.
+inline std::vector<shopper> shoppers_of(const dataset& data, std::span<const held_out> questions) {
+  std::vector<shopper> all;
+  for (const held_out& question : questions)
+    all.push_back({item_sequence(history_of(data, question)), {future_of(data, question).front().item}});
+  return all;
+}
+
+/// A list without what the shopper has.
+inline sequence without_history(sequence list, const shopper& asking) {
+  std::erase_if(list, [&](std::size_t item) {
+    return std::ranges::find(asking.history, item) != asking.history.end();
+  });
+  return list;
+}
 
 using ranker = lm::item_policy<shopper>;
 
@@ -194,6 +212,34 @@ inline list_policy<slate> list_writer(double prior_weight, std::size_t length) {
            },
        .weights = {1, prior_weight, 0, 0, 0, 0, 0, 0, 0, -8, 0, 0},
        .length = length});
+}
+
+/// The slates with the next item among the candidates, as lessons for the first place.
+inline std::vector<example<slate, sequence>> list_lessons_of(std::span<const slate> slates) {
+  std::vector<example<slate, sequence>> all;
+  for (const slate& one : slates)
+    if (std::ranges::find(one.candidates, one.next_items.front()) != one.candidates.end())
+      all.push_back({one, {one.next_items.front()}});
+  return all;
+}
+
+/// How a list writer of length 1 is taught by them.
+inline fit_options list_lesson_settings(std::size_t lessons, std::uint64_t seed) {
+  return {.steps = 100,
+          .batch_size = std::min<std::size_t>(512, lessons),
+          .learning_rate = 0.5,
+          .schedule = schedule::linear,
+          .seed = seed};
+}
+
+/// A list for each slate, best items first; for some slates at a time.
+inline std::vector<sequence> written_by(const list_policy<slate>& writer, std::span<const slate> slates) {
+  std::vector<sequence> lists;
+  for (std::size_t first = 0; first < slates.size(); first += 256)
+    std::ranges::move(
+        writer.greedy(slates.subspan(first, std::min<std::size_t>(256, slates.size() - first))).completions,
+        std::back_inserter(lists));
+  return lists;
 }
 
 }  // namespace shop

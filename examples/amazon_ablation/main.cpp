@@ -106,9 +106,7 @@ int main(int argc, char** argv) try {
   prove_no_leakage(data, split);
   const std::size_t items = data.items.size();
   const item_facts facts(data);
-  std::vector<shopper> asked;
-  for (const held_out& question : split.validation)
-    asked.push_back({item_sequence(history_of(data, question)), {future_of(data, question).front().item}});
+  const std::vector<shopper> asked = shoppers_of(data, split.validation);
   const std::vector<sequence> sequences = training_sequences(data, split), shorter = without_last(sequences),
                               much_shorter = without_last(sequences, 3);
   const counted_models counts(items, sequences, 0.7);
@@ -148,11 +146,7 @@ int main(int argc, char** argv) try {
   const auto reported = [&](std::span<const sequence> lists, bool masked) {
     ranking_report report({.catalogue = items, .cutoffs = {shown}, .topics = topics, .shares = shares});
     for (std::size_t i = 0; i < lists.size(); ++i) {
-      sequence list = lists[i];
-      if (masked)
-        std::erase_if(list, [&](std::size_t item) {
-          return std::ranges::find(asked[i].history, item) != asked[i].history.end();
-        });
+      sequence list = masked ? without_history(lists[i], asked[i]) : lists[i];
       list.resize(std::min(list.size(), shown));
       report.add(list, asked[i].next_items);
     }
@@ -179,6 +173,7 @@ int main(int argc, char** argv) try {
   struct course {
     std::vector<slate> practised;
     std::vector<std::vector<slate>> tested;
+    std::vector<example<slate, sequence>> lessons = {};  // of those practised
     [[nodiscard]] const std::vector<slate>& of_seed(std::size_t i) const { return tested[i % tested.size()]; }
   };
   const auto course_of = [&](const ranker& practice_ranker, const std::vector<sequence>& before,
@@ -191,16 +186,8 @@ int main(int argc, char** argv) try {
         all.practised = slates_of(practice_ranker, facts, counted_models(items, before, 0.7), prior_weight,
                                   practice_of(sequences, before));
     });
+    all.lessons = list_lessons_of(all.practised);
     return all;
-  };
-  const auto written = [&](const list_policy<slate>& writer, const std::vector<slate>& slates) {
-    std::vector<sequence> lists;
-    for (std::size_t first = 0; first < slates.size(); first += 256)
-      std::ranges::move(
-          writer.greedy(std::span(slates).subspan(first, std::min<std::size_t>(256, slates.size() - first)))
-              .completions,
-          std::back_inserter(lists));
-    return lists;
   };
   const auto learn = [&](const variant& how, const course& on, std::uint64_t seed,
                          double& without_advantage) {
@@ -209,16 +196,8 @@ int main(int argc, char** argv) try {
       writer.weights() = Eigen::Map<const token_matrix<double>>(how.weights.data(), 1, features);
     if (how.sft) {
       list_policy<slate> taught = list_writer(prior_weight, 1);
-      std::vector<example<slate, sequence>> found;
-      for (const slate& one : on.practised)
-        if (std::ranges::find(one.candidates, one.next_items.front()) != one.candidates.end())
-          found.push_back({one, {one.next_items.front()}});
-      for ([[maybe_unused]] const auto& m : fit(taught, sft{}, found,
-                                                {.steps = 100,
-                                                .batch_size = std::min<std::size_t>(512, found.size()),
-                                                .learning_rate = 0.5,
-                                                .schedule = schedule::linear,
-                                                .seed = seed})) {
+      for ([[maybe_unused]] const auto& m :
+           fit(taught, sft{}, on.lessons, list_lesson_settings(on.lessons.size(), seed))) {
       }
       writer.weights() = taught.weights();
     }
@@ -249,7 +228,7 @@ int main(int argc, char** argv) try {
       const std::size_t row = number / seeds.size(), i = number % seeds.size();
       double nothing = 0.0;
       const list_policy<slate> writer = learn(variants[row], on, seeds[i], nothing);
-      const std::vector<sequence> lists = written(writer, on.of_seed(i));
+      const std::vector<sequence> lists = written_by(writer, on.of_seed(i));
       const std::lock_guard writing(one_writes);
       done[row].reports[i] = reported(lists, masked);
       if (variants[row].goal) done[row].without_advantage += nothing / static_cast<double>(seeds.size());
@@ -274,28 +253,26 @@ int main(int argc, char** argv) try {
       reward::diversity([&](std::size_t item) -> const std::vector<std::string>& { return topics[item]; });
   const auto novelty = reward::novelty([&](std::size_t item) { return shares[item]; });
   const auto weighted = [&](double weight, const auto& term) {
-    return variant{
-        .name = {}, .goal = reward_of(dense + weight * term), .learning_rate = 100.0 / (1.0 + weight)};
+    return variant{.name = text("%g", weight),
+                   .goal = reward_of(dense + weight * term),
+                   .learning_rate = 100.0 / (1.0 + weight)};
   };
-  const auto named = [](std::string name, variant how) {
-    how.name = std::move(name);
-    return how;
-  };
+  const std::vector<variant> phases{{.name = "SFT"},
+                                    {.name = "SFT, list too", .sft = true},
+                                    {.name = "SFT + GRPO", .goal = reward_of(dense)},
+                                    {.name = "SFT, list too + GRPO", .goal = reward_of(dense), .sft = true}};
+  const variant plain_lcs{
+      .name = "plain LCS",
+      .goal = reward_of(1.0 * reward::lcs(&slate::next_items, measure::uniform_weight{}))},
+      exact_match{.name = "exact match", .goal = reward_of(1.0 * reward::hit(&slate::next_items, 1))};
   {
     course on = course_of(plain(seeds.size()), shorter, seeds.size(), plain);
-    run("training", on,
-        {{.name = "SFT"},
-         {.name = "SFT, list too", .sft = true},
-         {.name = "SFT + GRPO", .goal = reward_of(dense)},
-         {.name = "SFT, list too + GRPO", .goal = reward_of(dense), .sft = true}});
+    run("training", on, phases);
     if (stop()) return stopped();
     constexpr std::size_t base = 2;  // SFT + GRPO, which the rows below differ from in one thing each
     again(base, "reward", "NDCG and soft NDCG");
     run("reward", on,
-        {{.name = "NDCG = weighted LCS", .goal = reward_of(1.0 * ndcg)},
-         {.name = "plain LCS",
-          .goal = reward_of(1.0 * reward::lcs(&slate::next_items, measure::uniform_weight{}))},
-         {.name = "exact match", .goal = reward_of(1.0 * reward::hit(&slate::next_items, 1))}});
+        {{.name = "NDCG = weighted LCS", .goal = reward_of(1.0 * ndcg)}, plain_lcs, exact_match});
     const std::vector<double> may_repeat{1, prior_weight, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     run("penalty, history ranked, too", on,
         {{.name = "SFT", .weights = may_repeat},
@@ -322,10 +299,8 @@ int main(int argc, char** argv) try {
 
     // Beyond accuracy: a term in the reward, against a module behind the ranker.
     std::vector<variant> diverse, novel;
-    for (const double weight : {0.03, 0.1, 0.3, 1.0})
-      diverse.push_back(named(text("%g", weight), weighted(weight, diversity)));
-    for (const double weight : {0.003, 0.01, 0.03})
-      novel.push_back(named(text("%g", weight), weighted(weight, novelty)));
+    for (const double weight : {0.03, 0.1, 0.3, 1.0}) diverse.push_back(weighted(weight, diversity));
+    for (const double weight : {0.003, 0.01, 0.03}) novel.push_back(weighted(weight, novelty));
     again(base, "diversity in the reward", "0", "GRPO diversity");
     run("diversity in the reward", on, diverse, "GRPO diversity");
     again(base, "novelty in the reward", "0", "GRPO novelty");
@@ -373,13 +348,14 @@ int main(int argc, char** argv) try {
         return list;
       });
     if (stop()) return stopped();
-    on.practised = course_of(plain(2 * seeds.size() + 2), much_shorter, 0, plain).practised;
+    auto tested = std::move(on.tested);
+    on = course_of(plain(2 * seeds.size() + 2), much_shorter, 0, plain);
+    on.tested = std::move(tested);
     run("reward of the three next", on,
         {{.name = "NDCG", .goal = reward_of(1.0 * ndcg)},
          {.name = "weighted LCS", .goal = reward_of(1.0 * reward::lcs(&slate::next_items))},
-         {.name = "plain LCS",
-          .goal = reward_of(1.0 * reward::lcs(&slate::next_items, measure::uniform_weight{}))},
-         {.name = "exact match", .goal = reward_of(1.0 * reward::hit(&slate::next_items, 1))}});
+         plain_lcs,
+         exact_match});
   }
   if (stop()) return stopped();
   {
@@ -394,11 +370,7 @@ int main(int argc, char** argv) try {
   if (stop()) return stopped();
   {
     const course on = course_of(reasoning(seeds.size()), shorter, seeds.size(), reasoning);
-    run("with reasons", on,
-        {{.name = "SFT"},
-         {.name = "SFT, list too", .sft = true},
-         {.name = "SFT + GRPO", .goal = reward_of(dense)},
-         {.name = "SFT, list too + GRPO", .goal = reward_of(dense), .sft = true}});
+    run("with reasons", on, phases);
   }
   if (stop()) return stopped();
 

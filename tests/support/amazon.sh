@@ -1,14 +1,7 @@
 #!/usr/bin/env bash
 # The Amazon example on a small made-up shop: every model is measured, figures are written, and a run that goes on from
 # a checkpoint ends with the same ones. Usage: amazon.sh PROGRAM
-set -euo pipefail
-program=$1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-
-fail() { echo "FAILED: $*" >&2; exit 1; }
-
-. "$(dirname "$0")/made_up_shop.sh" "$work/Toys"
+. "$(dirname "$0")/made_up_shop.sh"
 settings=(--data "$work/Toys" --seeds 1 2 --epochs 4 --grpo-steps 2 --prompts 8 --list-length 5)
 
 "$program" "${settings[@]}" --output "$work/one" --results "$work/all.json" >"$work/one.log" 2>&1 || fail "$(cat "$work/one.log")"

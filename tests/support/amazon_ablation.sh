@@ -1,14 +1,7 @@
 #!/usr/bin/env bash
 # The ablation of the Amazon example on a small made-up shop: every row has figures, and a run that goes on from the
 # rankers' checkpoints ends with the same ones. Usage: amazon_ablation.sh PROGRAM
-set -euo pipefail
-program=$1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-
-fail() { echo "FAILED: $*" >&2; exit 1; }
-
-. "$(dirname "$0")/made_up_shop.sh" "$work/Toys"
+. "$(dirname "$0")/made_up_shop.sh"
 settings=(--data "$work/Toys" --output "$work/out" --seeds 1 2 --epochs 2 --grpo-steps 2 --prompts 8)
 
 "$program" "${settings[@]}" >"$work/one.log" 2>&1 || fail "$(cat "$work/one.log")"

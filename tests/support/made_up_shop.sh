@@ -1,6 +1,14 @@
-# Writes a shop of 80 toys and 60 users into a new folder. Usage: . made_up_shop.sh FOLDER
-mkdir "$1"
-awk -v items="$1/items.tsv" 'BEGIN {
+# How a test of a program begins: $program, $1; $work, a folder that goes at the end; fail(); and in $work/Toys a shop of
+# 80 toys and 60 users. Usage: . made_up_shop.sh
+set -euo pipefail
+program=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+fail() { echo "FAILED: $*" >&2; exit 1; }
+
+mkdir "$work/Toys"
+awk -v items="$work/Toys/items.tsv" 'BEGIN {
   srand(3)
   print "item_id\tasin\ttitle\tbrand\tcategories" > items
   for (i = 1; i <= 80; ++i)
@@ -12,4 +20,4 @@ awk -v items="$1/items.tsv" 'BEGIN {
     for (t = 0; t < n; ++t) printf "%d ", (start + t * (1 + u % 2)) % 80 + 1
     print ""
   }
-}' >"$1/sequences.tsv"
+}' >"$work/Toys/sequences.tsv"
