@@ -88,7 +88,6 @@ int main(int argc, char** argv) try {
       {.decode = [&](lm::token_ids tokens) { return story.answer(std::move(tokens)); },
        .sampling = sampling,
        .optimizer = {.weight_decay = 0.0},
-       .attention = device.is_cpu() ? lm::prompt_attention::merged : lm::prompt_attention::masked,
        .activations = o.recompute ? lm::layer_activations::recomputed : lm::layer_activations::kept});
 
   // The reward of an answer.

@@ -259,13 +259,3 @@ TEST_CASE("a critic on a GPU values and learns as on the CPU", "[cuda]") {
   for (const auto& [name, weight] : here.head())
     CHECK((there.head().at(name).cpu() - weight).abs().max().item<double>() < 1e-4);
 }
-
-TEST_CASE("merged attention says that it is for the CPU", "[cuda]") {
-  const auto gpu = find_gpu();
-  if (!gpu) return;
-  policy::options how = settings();
-  how.attention = prompt_attention::merged;
-  const policy p(make_model(*gpu), how);
-  const auto r = p.sample(prompts, 2, random_stream(1));
-  CHECK_THROWS_WITH(p.log_probs(r, {0, r.rows()}), Contains("merged is for the CPU, the device is cuda"));
-}

@@ -26,7 +26,7 @@ qwen make_model(at::ScalarType type) {
   return model;
 }
 
-auto policy_of(qwen model, prompt_attention attention = prompt_attention::masked) {
+auto policy_of(qwen model, prompt_attention attention = prompt_attention::merged) {
   return causal_lm<text, text>(std::move(model),
                                {.decode = [](token_ids tokens) { return text{std::move(tokens)}; },
                                 .sampling = {.max_new_tokens = 4, .end_tokens = {}},

@@ -13,57 +13,113 @@
 // arXiv 2205.14135, algorithm 4.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include <recllm/torch/packed.hpp>
+#include <recllm/torch/precision.hpp>
 #include <recllm/torch/torch.hpp>
 
 namespace recllm::torch_bridge {
 
 namespace detail {
 
-/// Completions' attention to their prompt (P keys) and, causally, to themselves. q, k, v: M tokens of all
-/// completions x heads x head_dim; `place`: completion x longest, the token's number, M where there is none.
-class merged_attention : public torch::autograd::Function<merged_attention> {
+/// Attention of all groups of a batch, none of which has a mask: prompts to themselves and, merged,
+/// completions to their prompt and to themselves. One function, so that the graph holds no slices of q, k and
+/// v.
+class group_attention : public torch::autograd::Function<group_attention> {
  public:
+  using groups = std::vector<packed_batch::group>;
+
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& q,
-                            const at::Tensor& prompt_k, const at::Tensor& prompt_v, const at::Tensor& k,
-                            const at::Tensor& v, const at::Tensor& place) {
-    const layout as{q, k, place};
-    const auto [to_prompt, prompt_lse] = at::_scaled_dot_product_flash_attention_for_cpu(
-        as.fold(q), heads_first(prompt_k), heads_first(prompt_v), 0.0, false);
-    const auto [to_own, own_lse] = at::_scaled_dot_product_flash_attention_for_cpu(
-        as.pad(q), as.pad(as.repeat(k)), as.pad(as.repeat(v)), 0.0, true);
-    const at::Tensor first = as.unfold(prompt_lse.unsqueeze(-1)), second = as.unpad(own_lse.unsqueeze(-1));
-    const at::Tensor lse = at::logaddexp(first, second);
-    const at::Tensor out =
-        (as.unfold(to_prompt) * (first - lse).exp() + as.unpad(to_own) * (second - lse).exp())
-            .to(q.scalar_type());  // lse is float32 always
-    context->save_for_backward({q, prompt_k, prompt_v, k, v, place, out, lse});
+                            const at::Tensor& k, const at::Tensor& v, const groups& parts) {
+    at::Tensor out = at::empty(q.sizes(), q.options());
+    at::Tensor lse = at::empty({q.size(0), q.size(1), 1}, q.options().dtype(exact_type(q)));
+    for (const packed_batch::group& g : parts) {
+      const std::int64_t asked = g.place.defined() ? g.prompt : g.tokens;
+      const auto prompt = [&](const at::Tensor& t) { return t.narrow(0, g.first, asked); };
+      const auto [own, own_lse] = at::_scaled_dot_product_flash_attention_for_cpu(
+          heads_first(prompt(q)), heads_first(repeat(prompt(k), q)), heads_first(repeat(prompt(v), q)), 0.0,
+          true);
+      prompt(out).copy_(own.squeeze(0).transpose(0, 1));
+      prompt(lse).copy_(own_lse.squeeze(0).transpose(0, 1).unsqueeze(-1));
+      if (!g.place.defined()) continue;
+      const auto answers = [&](const at::Tensor& t) {
+        return t.narrow(0, g.first + g.prompt, g.tokens - g.prompt);
+      };
+      const layout as{answers(q), answers(k), g.place};
+      const auto [to_prompt, prompt_lse] = at::_scaled_dot_product_flash_attention_for_cpu(
+          as.fold(answers(q)), heads_first(prompt(k)), heads_first(prompt(v)), 0.0, false);
+      const auto [to_own, said_lse] = at::_scaled_dot_product_flash_attention_for_cpu(
+          as.pad(answers(q)), as.pad(repeat(answers(k), q)), as.pad(repeat(answers(v), q)), 0.0, true);
+      const at::Tensor first = as.unfold(prompt_lse.unsqueeze(-1)), second = as.unpad(said_lse.unsqueeze(-1));
+      const at::Tensor both = at::logaddexp(first, second);
+      answers(lse).copy_(both);
+      answers(out).copy_(as.unfold(to_prompt) * (first - both).exp() +
+                         as.unpad(to_own) * (second - both).exp());
+    }
+    context->save_for_backward({q, k, v, out, lse});
+    context->saved_data["groups"] = at::IValue::make_capsule(c10::make_intrusive<kept>(parts));
     return out;
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
-                                                 torch::autograd::variable_list dout) {
+                                                 torch::autograd::variable_list slopes) {
     const torch::autograd::variable_list saved = context->get_saved_variables();
-    const at::Tensor &q = saved[0], &k = saved[3], &v = saved[4], &out = saved[6], &lse = saved[7];
-    const layout as{q, k, saved[5]};
-    const auto [dq_1, dprompt_k, dprompt_v] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
-        as.fold(dout[0]), as.fold(q), heads_first(saved[1]), heads_first(saved[2]), as.fold(out),
-        as.fold(lse).squeeze(-1), 0.0, false);
-    const auto [dq_2, dk, dv] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
-        as.pad(dout[0]), as.pad(q), as.pad(as.repeat(k)), as.pad(as.repeat(v)), as.pad(out),
-        as.pad(lse).squeeze(-1), 0.0, true);
-    return {as.unfold(dq_1) + as.unpad(dq_2),     dprompt_k.squeeze(0).transpose(0, 1),
-            dprompt_v.squeeze(0).transpose(0, 1), as.sum_repeated(as.unpad(dk)),
-            as.sum_repeated(as.unpad(dv)),        {}};
+    const at::Tensor &q = saved[0], &k = saved[1], &v = saved[2], &out = saved[3], &lse = saved[4],
+                     &dout = slopes[0];
+    const auto capsule = context->saved_data.at("groups").toCapsule();
+    at::Tensor dq = at::empty(q.sizes(), q.options()), dk = at::empty(k.sizes(), k.options()),
+               dv = at::empty(v.sizes(), v.options());
+    for (const packed_batch::group& g : static_cast<const kept&>(*capsule).parts) {
+      const std::int64_t asked = g.place.defined() ? g.prompt : g.tokens;
+      const auto prompt = [&](const at::Tensor& t) { return t.narrow(0, g.first, asked); };
+      const auto [dq_0, dk_0, dv_0] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
+          heads_first(prompt(dout)), heads_first(prompt(q)), heads_first(repeat(prompt(k), q)),
+          heads_first(repeat(prompt(v), q)), heads_first(prompt(out)), heads_first(prompt(lse)).squeeze(-1),
+          0.0, true);
+      prompt(dq).copy_(dq_0.squeeze(0).transpose(0, 1));
+      prompt(dk).copy_(sum_repeated(dk_0.squeeze(0).transpose(0, 1), k));
+      prompt(dv).copy_(sum_repeated(dv_0.squeeze(0).transpose(0, 1), k));
+      if (!g.place.defined()) continue;
+      const auto answers = [&](const at::Tensor& t) {
+        return t.narrow(0, g.first + g.prompt, g.tokens - g.prompt);
+      };
+      const layout as{answers(q), answers(k), g.place};
+      const auto [dq_1, dk_1, dv_1] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
+          as.fold(answers(dout)), as.fold(answers(q)), heads_first(prompt(k)), heads_first(prompt(v)),
+          as.fold(answers(out)), as.fold(answers(lse)).squeeze(-1), 0.0, false);
+      const auto [dq_2, dk_2, dv_2] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
+          as.pad(answers(dout)), as.pad(answers(q)), as.pad(repeat(answers(k), q)),
+          as.pad(repeat(answers(v), q)), as.pad(answers(out)), as.pad(answers(lse)).squeeze(-1), 0.0, true);
+      prompt(dk).add_(dk_1.squeeze(0).transpose(0, 1));
+      prompt(dv).add_(dv_1.squeeze(0).transpose(0, 1));
+      answers(dq).copy_(as.unfold(dq_1)).add_(as.unpad(dq_2));
+      answers(dk).copy_(sum_repeated(as.unpad(dk_2), k));
+      answers(dv).copy_(sum_repeated(as.unpad(dv_2), k));
+    }
+    return {dq, dk, dv, {}};
   }
 
  private:
+  struct kept : torch::CustomClassHolder {
+    explicit kept(groups all) : parts(std::move(all)) {}
+    groups parts;
+  };
+
   static at::Tensor heads_first(const at::Tensor& t) { return t.transpose(0, 1).unsqueeze(0); }
+
+  /// Keys and values once for each query head that reads them, and the sum of their slopes.
+  static at::Tensor repeat(const at::Tensor& t, const at::Tensor& q) {
+    return q.size(1) == t.size(1) ? t : t.repeat_interleave(q.size(1) / t.size(1), 1);
+  }
+  static at::Tensor sum_repeated(const at::Tensor& t, const at::Tensor& k) {
+    return t.size(1) == k.size(1) ? t : t.reshape({t.size(0), k.size(1), t.size(1) / k.size(1), -1}).sum(2);
+  }
 
   /// Between M x heads x width and what the two calls take.
   struct layout {
@@ -100,13 +156,6 @@ class merged_attention : public torch::autograd::Function<merged_attention> {
     [[nodiscard]] at::Tensor unpad(const at::Tensor& t) const {
       return t.transpose(1, 2).flatten(0, 1).index_select(0, padded);
     }
-
-    [[nodiscard]] at::Tensor repeat(const at::Tensor& t) const {
-      return heads == kv_heads ? t : t.repeat_interleave(heads / kv_heads, 1);
-    }
-    [[nodiscard]] at::Tensor sum_repeated(const at::Tensor& t) const {
-      return heads == kv_heads ? t : t.view({tokens, kv_heads, heads / kv_heads, -1}).sum(2);
-    }
   };
 };
 
@@ -125,22 +174,18 @@ inline at::Tensor plain_attention(const at::Tensor& q, const at::Tensor& k, cons
 /// q: N x heads x head_dim, k and v: N x kv_heads x head_dim, of a packed batch -> N x heads x head_dim.
 [[nodiscard]] inline at::Tensor attend(const packed_batch& batch, const at::Tensor& q, const at::Tensor& k,
                                        const at::Tensor& v) {
+  if (q.is_cpu() &&
+      std::ranges::none_of(batch.groups, [](const auto& g) { return g.attention_bias.defined(); })) {
+    // libtorch's backward pass is four times slower in bf16.
+    const auto exact = [](const at::Tensor& t) { return t.to(exact_type(t)); };
+    return detail::group_attention::apply(exact(q), exact(k), exact(v), batch.groups).to(q.scalar_type());
+  }
   std::vector<at::Tensor> parts;
   for (const packed_batch::group& g : batch.groups) {
-    const auto prompt = [&](const at::Tensor& t) { return t.narrow(0, g.first, g.prompt); };
-    const auto answers = [&](const at::Tensor& t) {
-      return t.narrow(0, g.first + g.prompt, g.tokens - g.prompt);
-    };
     const auto all = [&](const at::Tensor& t) { return t.narrow(0, g.first, g.tokens); };
-    if (g.place.defined()) {
-      parts.push_back(detail::plain_attention(prompt(q), prompt(k), prompt(v), std::nullopt));
-      parts.push_back(
-          detail::merged_attention::apply(answers(q), prompt(k), prompt(v), answers(k), answers(v), g.place));
-    } else {
-      const std::optional<at::Tensor> bias =
-          g.attention_bias.defined() ? std::optional(g.attention_bias.to(q.scalar_type())) : std::nullopt;
-      parts.push_back(detail::plain_attention(all(q), all(k), all(v), bias));
-    }
+    const std::optional<at::Tensor> bias =
+        g.attention_bias.defined() ? std::optional(g.attention_bias.to(q.scalar_type())) : std::nullopt;
+    parts.push_back(detail::plain_attention(all(q), all(k), all(v), bias));
   }
   return at::cat(parts);
 }

@@ -81,7 +81,7 @@ struct packed_rows {
 /// Packs rows; neighbouring rows of one prompt share it.
 template <class Completion>
 [[nodiscard]] packed_rows pack_rows(const token_rollouts<Completion>& r, row_block rows, at::Device device,
-                                    prompt_attention attention = prompt_attention::masked) {
+                                    prompt_attention attention = prompt_attention::merged) {
   std::vector<prompt_group> groups;
   std::vector<std::int64_t> prompt_end;  // of each row: place of its prompt's last token
   std::int64_t place = 0;
@@ -136,7 +136,8 @@ class token_trace {
         temperature_(temperature),
         bias_(std::move(bias)),
         places_(std::move(places)),
-        scores_(score_tokens(hidden_.detach(), head_, targets_, temperature_, bias_)) {}
+        how_(model.how()),
+        scores_(score_tokens(hidden_.detach(), head_, targets_, temperature_, bias_, how_)) {}
 
   /// count x T, nats, 0 where the mask is 0.
   [[nodiscard]] token_matrix<float> log_probs() const { return places_.spread(scores_.log_probs); }
@@ -158,8 +159,9 @@ class token_trace {
   }
 
   void pull_back(const at::Tensor& dloss_dlogp, const at::Tensor& dloss_dentropy) {
-    const auto [dhidden, dhead] = pull_back_scores(hidden_.detach(), head_, targets_, temperature_,
-                                                   dloss_dlogp, bias_, dloss_dentropy, head_.requires_grad());
+    const auto [dhidden, dhead] =
+        pull_back_scores(hidden_.detach(), head_, targets_, temperature_, scores_, dloss_dlogp, bias_,
+                         dloss_dentropy, head_.requires_grad(), how_);
     if (hidden_.requires_grad()) torch::autograd::backward({hidden_}, {dhidden});
     hidden_.reset();
     if (!dhead.defined()) return;
@@ -172,6 +174,7 @@ class token_trace {
   double temperature_;
   logit_bias bias_;
   detail::token_places places_;
+  kernels how_;
   token_scores scores_;
 };
 
@@ -195,7 +198,7 @@ class causal_lm {
     generation_options sampling = {};
     adamw_options optimizer = {};
     double dropout = 0.0;
-    prompt_attention attention = prompt_attention::masked;  ///< in log_probs() and trace()
+    prompt_attention attention = prompt_attention::merged;  ///< in log_probs() and trace()
     /// Of trace(). Recomputed: a third more work, memory of about a layer.
     layer_activations activations = layer_activations::kept;
   };

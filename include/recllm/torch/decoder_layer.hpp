@@ -6,17 +6,12 @@
 #include <string>
 
 #include <recllm/model/qwen_config.hpp>
-#include <recllm/torch/rope.hpp>
+#include <recllm/torch/kernels.hpp>
+#include <recllm/torch/layer_functions.hpp>
 #include <recllm/torch/safetensors.hpp>
 #include <recllm/torch/torch.hpp>
 
 namespace recllm::torch_bridge {
-
-/// RMSNorm over the last dimension.
-[[nodiscard]] inline at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight,
-                                         const qwen_config& config) {
-  return at::rms_norm(x, weight.sizes(), weight, config.rms_norm_eps);
-}
 
 /// x W^T + b by a layer's weights of this name, plus `lora_scale` times its adapter's x A^T B^T where there
 /// is one. Adapters are float32 and computed in the type of x.
@@ -37,7 +32,7 @@ namespace recllm::torch_bridge {
 /// qwen::hidden().
 template <class Attend, class Drop>
 [[nodiscard]] at::Tensor decoder_layer(const qwen_config& config, const tensor_map& weights,
-                                       double lora_scale, std::int64_t i, const at::Tensor& x,
+                                       double lora_scale, kernels how, std::int64_t i, const at::Tensor& x,
                                        const at::Tensor& cosine, const at::Tensor& sine, const Attend& attend,
                                        Drop& drop) {
   const std::int64_t n = x.size(0), size = config.head_size();
@@ -45,7 +40,7 @@ template <class Attend, class Drop>
     return projected(input, weights, name, lora_scale);
   };
   const auto norm = [&](const at::Tensor& input, const std::string& name) {
-    return rms_norm(input, weights.at(name + ".weight"), config);
+    return rms_norm(input, weights.at(name + ".weight"), config.rms_norm_eps, how);
   };
   const at::Tensor y = norm(x, "input_layernorm");
   at::Tensor q = linear(y, "self_attn.q_proj").view({n, config.num_attention_heads, size});
@@ -55,12 +50,15 @@ template <class Attend, class Drop>
     q = norm(q, "self_attn.q_norm");
     k = norm(k, "self_attn.k_norm");
   }
-  const at::Tensor mixed = attend(i, rotate(q, cosine, sine), rotate(k, cosine, sine), v);
-  const at::Tensor after =
-      x + drop(linear(mixed.reshape({n, config.num_attention_heads * size}), "self_attn.o_proj"));
-  const at::Tensor z = norm(after, "post_attention_layernorm");
-  return after +
-         drop(linear(at::silu(linear(z, "mlp.gate_proj")) * linear(z, "mlp.up_proj"), "mlp.down_proj"));
+  const at::Tensor mixed = attend(i, rotate(q, cosine, sine, how), rotate(k, cosine, sine, how), v);
+  const at::Tensor out = linear(mixed.reshape({n, config.num_attention_heads * size}), "self_attn.o_proj");
+  const auto [after, z] =
+      add_rms_norm(x, drop(out), weights.at("post_attention_layernorm.weight"), config.rms_norm_eps, how);
+  const at::Tensor gate = linear(z, "mlp.gate_proj"), up = linear(z, "mlp.up_proj");
+  const bool plain =
+      !weights.contains("mlp.down_proj.bias") && !weights.contains("mlp.down_proj.lora_A.weight");
+  return after + drop(plain ? swiglu_linear(gate, up, weights.at("mlp.down_proj.weight"), how)
+                            : linear(at::silu(gate) * up, "mlp.down_proj"));
 }
 
 }  // namespace recllm::torch_bridge

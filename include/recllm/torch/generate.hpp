@@ -8,10 +8,14 @@
 #include <span>
 #include <vector>
 
+#include <ATen/Parallel.h>
+
 #include <recllm/core/check.hpp>
 #include <recllm/core/random.hpp>
+#include <recllm/kernel/softmax.hpp>
 #include <recllm/torch/cached_decoder.hpp>
 #include <recllm/torch/constraint.hpp>
+#include <recllm/torch/fused_decoder.hpp>
 #include <recllm/torch/logits_process.hpp>
 #include <recllm/torch/packed.hpp>
 #include <recllm/torch/qwen.hpp>
@@ -86,25 +90,38 @@ inline at::Tensor draw(const at::Tensor& log_probs, std::span<random_stream* con
       (draws.to(total.options()) * total).minimum(at::nextafter(total, at::zeros_like(total)));
   return at::searchsorted(cumulative, drawn, false, /*right=*/true).squeeze(1);
 }
-}  // namespace detail
 
-/// group_size completions of each prompt, a prompt's completions as neighbours. Row r draws only from
-/// `rng.split(r)`, one uniform number a token (inverse of the cumulative distribution). Where `allowed` is
-/// given, only what it allows is drawn. Completions that have ended are computed no further; logits are held
-/// for a block of rows at a time.
-[[nodiscard]] inline std::vector<generated> generate(const qwen& model, std::span<const token_ids> prompts,
-                                                     std::size_t group_size,
-                                                     const generation_options& options, random_stream rng,
-                                                     const token_constraint& allowed = {}) {
-  require(group_size > 0 && options.max_new_tokens > 0,
-          "recllm: generate: group_size and max_new_tokens must be positive");
-  require(options.temperature >= 0.0, "recllm: generate: temperature = ", options.temperature,
-          ", expected 0 or more");
-  options.truncation.check();
+/// The same by a kernel, on the CPU: of rows numbered `here`, whose streams are streams[here[i]], from their
+/// logits; at temperature 0 the likeliest.
+inline void draw_rows(const at::Tensor& logits, double temperature, std::span<const std::size_t> here,
+                      std::span<random_stream> streams, const at::Tensor& tokens,
+                      const at::Tensor& log_probs) {
+  const std::size_t vocabulary = static_cast<std::size_t>(logits.size(1));
+  const float scale = temperature > 0.0 ? static_cast<float>(1.0 / temperature) : 1.0f;
+  at::parallel_for(0, logits.size(0), 1, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t i = first; i < last; ++i) {
+      const float* row = logits.const_data_ptr<float>() + i * logits.stride(0);
+      random_stream& stream = streams[here[static_cast<std::size_t>(i)]];
+      const kernel::drawn_token drawn = temperature > 0.0
+                                            ? kernel::draw(row, vocabulary, scale, stream.uniform())
+                                            : kernel::likeliest(row, vocabulary);
+      tokens.data_ptr<std::int64_t>()[i] = static_cast<std::int64_t>(drawn.token);
+      log_probs.data_ptr<float>()[i] = drawn.log_prob;
+    }
+  });
+}
+
+/// generate() by a decoder that has computed the prompts.
+template <class Decoder>
+[[nodiscard]] std::vector<generated> generate_by(Decoder decoder, const qwen& model,
+                                                 std::span<const token_ids> prompts, std::size_t group_size,
+                                                 const generation_options& options, random_stream rng,
+                                                 const token_constraint& allowed) {
   std::vector<generated> out(prompts.size() * group_size);
-  if (out.empty()) return out;
   const at::NoGradGuard no_grad;
   const bool greedy = options.temperature == 0.0;
+  const bool drawn_by_kernel =
+      model.how() == kernels::fused && model.device().is_cpu() && !allowed && options.truncation.neutral();
 
   std::vector<random_stream> streams;
   std::vector<std::int64_t> prompt_of;
@@ -114,16 +131,20 @@ inline at::Tensor draw(const at::Tensor& log_probs, std::span<random_stream* con
     prompt_of.push_back(static_cast<std::int64_t>(r / group_size));
     batch[r] = r;
   }
-  cached_decoder decoder(model, prompts, options.max_new_tokens);
   decoder.select(prompt_of);
 
   for (std::int64_t place = 0;; ++place) {
     const std::int64_t rows = static_cast<std::int64_t>(batch.size());
     at::Tensor chosen = at::empty({rows}, at::TensorOptions(at::kLong).device(model.device()));
     at::Tensor chosen_log_probs = at::empty({rows}, at::kFloat);
-    detail::for_row_blocks(rows, model.config().vocab_size, [&](std::int64_t first, std::int64_t count) {
+    for_row_blocks(rows, model.config().vocab_size, [&](std::int64_t first, std::int64_t count) {
       at::Tensor logits = decoder.logits(first, count);
       const std::span<const std::size_t> here(batch.data() + first, static_cast<std::size_t>(count));
+      if (drawn_by_kernel) {
+        draw_rows(logits, options.temperature, here, streams, chosen.narrow(0, first, count),
+                  chosen_log_probs.narrow(0, first, count));
+        return;
+      }
       if (options.truncation.repetition_penalty != 1.0) {
         std::vector<token_ids> texts(here.size());
         for (std::size_t i = 0; i < here.size(); ++i) {
@@ -149,7 +170,7 @@ inline at::Tensor draw(const at::Tensor& log_probs, std::span<random_stream* con
       } else {
         std::vector<random_stream*> drawing;
         for (const std::size_t r : here) drawing.push_back(&streams[r]);
-        tokens = detail::draw(log_probs, drawing);
+        tokens = draw(log_probs, drawing);
       }
       chosen.narrow(0, first, count).copy_(tokens);
       chosen_log_probs.narrow(0, first, count).copy_(log_probs.gather(1, tokens.unsqueeze(1)).squeeze(1));
@@ -163,7 +184,7 @@ inline at::Tensor draw(const at::Tensor& log_probs, std::span<random_stream* con
       said.tokens.push_back(token);
       said.log_probs.push_back(chosen_log_probs.data_ptr<float>()[i]);
       if (options.on_token) options.on_token(batch[i], token);
-      said.ended = detail::has_ended(said.tokens, options);
+      said.ended = has_ended(said.tokens, options);
       if (!said.ended) going.push_back(static_cast<std::int64_t>(i));
     }
     if (going.empty() || place + 1 == options.max_new_tokens) return out;
@@ -176,6 +197,28 @@ inline at::Tensor draw(const at::Tensor& log_probs, std::span<random_stream* con
     }
     decoder.say(chosen);
   }
+}
+}  // namespace detail
+
+/// group_size completions of each prompt, a prompt's completions as neighbours. Row r draws only from
+/// `rng.split(r)`, one uniform number a token (inverse of the cumulative distribution). Where `allowed` is
+/// given, only what it allows is drawn. Completions that have ended are computed no further; logits are held
+/// for a block of rows at a time.
+[[nodiscard]] inline std::vector<generated> generate(const qwen& model, std::span<const token_ids> prompts,
+                                                     std::size_t group_size,
+                                                     const generation_options& options, random_stream rng,
+                                                     const token_constraint& allowed = {}) {
+  require(group_size > 0 && options.max_new_tokens > 0,
+          "recllm: generate: group_size and max_new_tokens must be positive");
+  require(options.temperature >= 0.0, "recllm: generate: temperature = ", options.temperature,
+          ", expected 0 or more");
+  options.truncation.check();
+  if (prompts.empty()) return {};
+  if (fused_decoder::can_decode(model))
+    return detail::generate_by(fused_decoder(model, prompts, options.max_new_tokens), model, prompts,
+                               group_size, options, rng, allowed);
+  return detail::generate_by(cached_decoder(model, prompts, options.max_new_tokens), model, prompts,
+                             group_size, options, rng, allowed);
 }
 
 }  // namespace recllm::torch_bridge

@@ -25,8 +25,8 @@ struct prompt_group {
 /// How a group's completions attend to the one copy of their prompt (torch/attention.hpp); both compute the
 /// same to rounding.
 enum class prompt_attention {
-  masked,  ///< one attention over the group, with a mask of (P + sum of C)^2
-  merged  ///< to the prompt and to themselves apart, merged; less work and memory the longer the prompt (CPU)
+  merged,  ///< to the prompt and to themselves apart, merged; on the CPU, elsewhere masked is computed
+  masked   ///< one attention over the group, with a mask of (P + sum of C)^2
 };
 
 /// N tokens of groups that lie one after another: the prompt's P tokens, then each completion's. All but
@@ -75,12 +75,10 @@ inline at::Tensor token_places_of(std::span<const std::span<const std::int64_t>>
 }
 }  // namespace detail
 
-/// Packs the groups on `device`. Throws where a prompt is empty, and for merged attention elsewhere than on
-/// the CPU.
+/// Packs the groups on `device`. Throws where a prompt is empty.
 [[nodiscard]] inline packed_batch pack(std::span<const prompt_group> groups, at::Device device,
-                                       prompt_attention attention = prompt_attention::masked) {
-  require(attention == prompt_attention::masked || device.is_cpu(),
-          "recllm: pack: prompt_attention::merged is for the CPU, the device is ", device.str());
+                                       prompt_attention attention = prompt_attention::merged) {
+  const bool merged = attention == prompt_attention::merged && device.is_cpu();
   packed_batch batch;
   std::vector<std::int64_t> tokens, positions;
   for (const prompt_group& source : groups) {
@@ -101,7 +99,7 @@ inline at::Tensor token_places_of(std::span<const std::span<const std::int64_t>>
       append(source.completions[c], prompt, static_cast<std::int64_t>(c) + 1);
     }
     packed_batch::group group{first, prompt, static_cast<std::int64_t>(owner.size()), {}, {}};
-    if (source.completions.size() > 1 && attention == prompt_attention::merged)
+    if (source.completions.size() > 1 && merged)
       group.place = detail::token_places_of(source.completions);
     else if (source.completions.size() > 1)
       group.attention_bias = detail::shared_prompt_bias(torch::tensor(owner, at::kLong)).to(device);

@@ -28,6 +28,7 @@
 #include <recllm/model/qwen_config.hpp>
 #include <recllm/torch/attention.hpp>
 #include <recllm/torch/decoder_layer.hpp>
+#include <recllm/torch/kernels.hpp>
 #include <recllm/torch/lora.hpp>
 #include <recllm/torch/packed.hpp>
 #include <recllm/torch/recompute.hpp>
@@ -62,7 +63,7 @@ class qwen {
   explicit qwen(const std::filesystem::path& path, at::Device device = at::kCPU)
       : qwen(model_files(path), path.string(), device) {}
 
-  qwen(const qwen& other) : config_(other.config_), lora_(other.lora_) {
+  qwen(const qwen& other) : config_(other.config_), lora_(other.lora_), how_(other.how_) {
     for (const auto& [name, weight] : other.weights_)
       weights_.emplace(name, weight.requires_grad() ? weight.detach().clone().requires_grad_() : weight);
   }
@@ -105,6 +106,10 @@ class qwen {
     for (auto& [name, weight] : weights_)
       if (!detail::is_lora(name)) weight = weight.detach().to(type).requires_grad_(weight.requires_grad());
   }
+
+  /// What computes passes and sampling: fused at first, as of a copy what its original has.
+  [[nodiscard]] kernels how() const { return how_; }
+  void set_how(kernels how) { how_ = how; }
 
   /// Weights whose names `which` picks are trained, the others are frozen: they gather no gradient, and
   /// copies share them.
@@ -222,8 +227,8 @@ class qwen {
   [[nodiscard]] at::Tensor hidden(const at::Tensor& tokens, const at::Tensor& positions, Attend&& attend,
                                   Drop&& drop = {},
                                   layer_activations activations = layer_activations::kept) const {
-    const auto [exact_cosine, exact_sine] = rotation(config_, positions);
-    const at::Tensor cosine = exact_cosine.to(type()), sine = exact_sine.to(type());
+    const auto angles = rotation(config_, positions);
+    const at::Tensor &cosine = angles.first, &sine = angles.second;
     const double lora_scale = lora_ ? lora_->scale() : 0.0;
     if (tokens.is_cpu() && tokens.numel() > 0) {  // elsewhere it would wait for the device
       const std::int64_t largest = tokens.max().item<std::int64_t>();
@@ -235,26 +240,26 @@ class qwen {
     for (std::int64_t i = 0; i < config_.num_hidden_layers; ++i) {
       const tensor_map weights = layer_weights(i);
       const auto now = [&] {
-        return decoder_layer(config_, weights, lora_scale, i, x, cosine, sine, attend, drop);
+        return decoder_layer(config_, weights, lora_scale, how_, i, x, cosine, sine, attend, drop);
       };
       if (activations == layer_activations::kept) {
         x = now();
         continue;
       }
-      const auto again = [config = config_, weights, lora_scale, i, cosine, sine,
+      const auto again = [config = config_, weights, lora_scale, how = how_, i, cosine, sine,
                           attend = std::decay_t<Attend>(attend),
                           before = std::decay_t<Drop>(drop)](at::TensorList inputs) {
         tensor_map given = weights;
         std::size_t next = 1;
         for (auto& [name, weight] : given) weight = inputs[next++];
         std::decay_t<Drop> drop_alike = before;
-        return decoder_layer(config, given, lora_scale, i, inputs[0], cosine, sine, attend, drop_alike);
+        return decoder_layer(config, given, lora_scale, how, i, inputs[0], cosine, sine, attend, drop_alike);
       };
       std::vector<at::Tensor> inputs{x};
       for (const auto& [name, weight] : weights) inputs.push_back(weight);
       x = recomputed(now, again, inputs);
     }
-    return rms_norm(x, weights_.at("model.norm.weight"), config_);
+    return rms_norm(x, weights_.at("model.norm.weight"), config_.rms_norm_eps, how_);
   }
 
   /// The same for a packed batch: each group's prompt is computed once, its completions see it and
@@ -377,6 +382,7 @@ class qwen {
   qwen_config config_;
   tensor_map weights_;
   std::optional<lora_options> lora_;
+  kernels how_ = kernels::fused;
 };
 
 }  // namespace recllm::torch_bridge

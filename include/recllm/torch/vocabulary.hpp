@@ -10,7 +10,12 @@
 #include <cstdint>
 #include <functional>
 #include <utility>
+#include <vector>
 
+#include <ATen/Parallel.h>
+
+#include <recllm/kernel/softmax.hpp>
+#include <recllm/torch/kernels.hpp>
 #include <recllm/torch/precision.hpp>
 #include <recllm/torch/torch.hpp>
 
@@ -39,13 +44,57 @@ void for_row_blocks(std::int64_t rows, std::int64_t vocabulary, Block&& block) {
   for (std::int64_t first = 0; first < rows; first += most) block(first, std::min(most, rows - first));
 }
 
-/// count x V, of float32 where the model is of bf16.
+/// count x V, of the model's type, float32 where something is done to them.
 inline at::Tensor block_logits(const at::Tensor& hidden, const at::Tensor& head, double temperature,
                                const logit_bias& bias, std::int64_t first, std::int64_t count) {
-  const at::Tensor logits =
-      at::linear(hidden.narrow(0, first, count), head).to(exact_type(head)).div_(temperature);
+  const at::Tensor logits = at::linear(hidden.narrow(0, first, count), head);
   const at::Tensor added = bias ? bias(first, count) : at::Tensor();
-  return added.defined() ? logits + added : logits;
+  if (temperature == 1.0 && !added.defined()) return logits;
+  const at::Tensor scaled = logits.to(exact_type(head)).div_(temperature);
+  return added.defined() ? scaled.add_(added) : scaled;
+}
+
+/// Calls work(row, i) for each row of a block of logits, in parallel.
+template <class Work>
+void for_each_row(const at::Tensor& logits, const Work& work) {
+  with_kernel_type(logits, [&]<class T>(T) {
+    at::parallel_for(0, logits.size(0), 1, [&](std::int64_t first, std::int64_t last) {
+      for (std::int64_t i = first; i < last; ++i)
+        work(static_cast<T*>(logits.data_ptr()) + i * logits.size(1), i);
+    });
+  });
+}
+
+/// dL/dlogits of a block's rows, count x V, given dL/dlogp and, where it is defined, dL/dentropy; logits were
+/// divided by the temperature already.
+inline at::Tensor plain_slopes(const at::Tensor& logits, const at::Tensor& targets, double temperature,
+                               const at::Tensor& dloss_dlogp, const at::Tensor& dloss_dentropy) {
+  const at::Tensor slope = dloss_dlogp.unsqueeze(1) / temperature;
+  const at::Tensor log_probs = at::log_softmax(logits.to(exact_type(logits)), 1);
+  const at::Tensor probabilities = log_probs.exp();
+  at::Tensor dlogits = probabilities * slope.neg();
+  if (dloss_dentropy.defined()) {
+    const at::Tensor entropy = (probabilities * log_probs).sum(1, true).neg_();
+    dlogits.sub_((log_probs + entropy).mul_(probabilities).mul_(dloss_dentropy.unsqueeze(1) / temperature));
+  }
+  return dlogits.scatter_add_(1, targets.unsqueeze(1), slope);
+}
+
+/// The same in place of the logits, by a kernel; all but the logits are of all rows.
+inline at::Tensor fused_slopes(const at::Tensor& logits, const at::Tensor& targets, double temperature,
+                               const token_scores& scores, const at::Tensor& dloss_dlogp,
+                               const at::Tensor& dloss_dentropy, std::int64_t first) {
+  const float share = static_cast<float>(1.0 / temperature);
+  const auto value = [&](const at::Tensor& t, std::int64_t i) {
+    return t.defined() ? t.const_data_ptr<float>()[first + i] : 0.0f;
+  };
+  for_each_row(logits, [&]<class T>(T* row, std::int64_t i) {
+    kernel::slopes(row, static_cast<std::size_t>(logits.size(1)),
+                   static_cast<std::size_t>(targets.const_data_ptr<std::int64_t>()[first + i]),
+                   {value(scores.log_probs, i), value(scores.entropies, i)}, share * value(dloss_dlogp, i),
+                   share * value(dloss_dentropy, i));
+  });
+  return logits;
 }
 }  // namespace detail
 
@@ -53,13 +102,23 @@ inline at::Tensor block_logits(const at::Tensor& hidden, const at::Tensor& head,
 /// head is V x d.
 [[nodiscard]] inline token_scores score_tokens(const at::Tensor& hidden, const at::Tensor& head,
                                                const at::Tensor& targets, double temperature,
-                                               const logit_bias& bias = {}) {
+                                               const logit_bias& bias = {}, kernels how = kernels::fused) {
   const at::NoGradGuard no_grad;
   const at::TensorOptions exact = hidden.options().dtype(exact_type(head));
   token_scores scores{at::empty({hidden.size(0)}, exact), at::empty({hidden.size(0)}, exact)};
   detail::for_row_blocks(hidden.size(0), head.size(0), [&](std::int64_t first, std::int64_t count) {
-    const at::Tensor log_probs =
-        at::log_softmax(detail::block_logits(hidden, head, temperature, bias, first, count), 1);
+    const at::Tensor logits = detail::block_logits(hidden, head, temperature, bias, first, count);
+    if (how == kernels::fused && kernel_can_read(logits)) {
+      detail::for_each_row(logits, [&]<class T>(T* row, std::int64_t i) {
+        const kernel::softmax_scores of =
+            kernel::score(row, static_cast<std::size_t>(logits.size(1)),
+                          static_cast<std::size_t>(targets.const_data_ptr<std::int64_t>()[first + i]));
+        scores.log_probs.data_ptr<float>()[first + i] = of.log_prob;
+        scores.entropies.data_ptr<float>()[first + i] = of.entropy;
+      });
+      return;
+    }
+    const at::Tensor log_probs = at::log_softmax(logits.to(exact_type(head)), 1);
     scores.log_probs.narrow(0, first, count)
         .copy_(log_probs.gather(1, targets.narrow(0, first, count).unsqueeze(1)).squeeze(1));
     scores.entropies.narrow(0, first, count).copy_(log_probs.exp().mul_(log_probs).sum(1).neg_());
@@ -67,28 +126,23 @@ inline at::Tensor block_logits(const at::Tensor& hidden, const at::Tensor& head,
   return scores;
 }
 
-/// Pulls dL/dlogp (M) and, where it is given, dL/dentropy (M) back: returns dL/dhidden (M x d) and,
-/// with_head, dL/dhead (V x d). Logits are computed again.
+/// Given score_tokens()' scores, pulls dL/dlogp (M) and, where it is given, dL/dentropy (M) back: returns
+/// dL/dhidden (M x d) and, with_head, dL/dhead (V x d). Logits are computed again.
 [[nodiscard]] inline std::pair<at::Tensor, at::Tensor> pull_back_scores(
     const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets, double temperature,
-    const at::Tensor& dloss_dlogp, const logit_bias& bias = {}, const at::Tensor& dloss_dentropy = {},
-    bool with_head = true) {
+    const token_scores& scores, const at::Tensor& dloss_dlogp, const logit_bias& bias = {},
+    const at::Tensor& dloss_dentropy = {}, bool with_head = true, kernels how = kernels::fused) {
   const at::NoGradGuard no_grad;
   at::Tensor dhidden = at::empty_like(hidden), dhead;
   if (with_head) dhead = at::zeros_like(head, head.options().dtype(exact_type(head)));
   detail::for_row_blocks(hidden.size(0), head.size(0), [&](std::int64_t first, std::int64_t count) {
-    const at::Tensor slope = dloss_dlogp.narrow(0, first, count).unsqueeze(1) / temperature;
-    const at::Tensor log_probs =
-        at::log_softmax(detail::block_logits(hidden, head, temperature, bias, first, count), 1);
-    const at::Tensor probabilities = log_probs.exp();
-    at::Tensor dlogits = probabilities * slope.neg();
-    if (dloss_dentropy.defined()) {
-      const at::Tensor entropy = (probabilities * log_probs).sum(1, true).neg_();
-      dlogits.sub_((log_probs + entropy)
-                       .mul_(probabilities)
-                       .mul_(dloss_dentropy.narrow(0, first, count).unsqueeze(1) / temperature));
-    }
-    dlogits.scatter_add_(1, targets.narrow(0, first, count).unsqueeze(1), slope);
+    const at::Tensor logits = detail::block_logits(hidden, head, temperature, bias, first, count);
+    at::Tensor dlogits =
+        how == kernels::fused && kernel_can_read(logits)
+            ? detail::fused_slopes(logits, targets, temperature, scores, dloss_dlogp, dloss_dentropy, first)
+            : detail::plain_slopes(
+                  logits, targets.narrow(0, first, count), temperature, dloss_dlogp.narrow(0, first, count),
+                  dloss_dentropy.defined() ? dloss_dentropy.narrow(0, first, count) : at::Tensor());
     dlogits = dlogits.to(head.scalar_type());
     dhidden.narrow(0, first, count).copy_(dlogits.matmul(head));
     if (!with_head) return;
