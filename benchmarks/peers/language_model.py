@@ -3,7 +3,7 @@
     pip install torch==2.13.0 trl==1.16.0 transformers==5.23.0
     OMP_NUM_THREADS=1 python benchmarks/peers/language_model.py FOLDER trl --prompt 128
 
-FOLDER holds config.json and model.safetensors of a Qwen2. One thread, float32. WORK is one of
+FOLDER holds config.json and model.safetensors. One thread, float32. WORK is one of
 
     trl       one step of TRL's GRPOTrainer: samples a group of completions for each prompt, scores them under the
               reference, takes one step of AdamW
@@ -30,7 +30,7 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PA
 try:
     import torch
     import transformers
-    from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM, StaticCache, TrainerCallback
+    from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, StaticCache, TrainerCallback
 except ImportError as problem:
     raise SystemExit(f"language_model.py: left out: {problem}")
 
@@ -76,7 +76,7 @@ def sequence(number, tokens, vocabulary):
 
 
 def load(folder):
-    model = Qwen2ForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     model.config.eos_token_id = model.generation_config.eos_token_id = None  # every completion has full length
     return model
 

@@ -58,7 +58,7 @@ template <class Attend, class Drop>
   const bool plain =
       !weights.contains("mlp.down_proj.bias") && !weights.contains("mlp.down_proj.lora_A.weight");
   return after + drop(plain ? swiglu_linear(gate, up, weights.at("mlp.down_proj.weight"), how)
-                            : linear(at::silu(gate) * up, "mlp.down_proj"));
+                            : linear(swiglu(gate, up, how), "mlp.down_proj"));
 }
 
 }  // namespace recllm::torch_bridge

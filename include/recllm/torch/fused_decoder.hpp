@@ -13,8 +13,6 @@
 #include <utility>
 #include <vector>
 
-#include <ATen/Parallel.h>
-
 #include <recllm/kernel/attention.hpp>
 #include <recllm/kernel/rows.hpp>
 #include <recllm/torch/packed.hpp>
@@ -69,9 +67,11 @@ class fused_decoder {
   /// Logits of `count` rows' next tokens from row `first`, count x V, float32.
   [[nodiscard]] at::Tensor logits(std::int64_t first, std::int64_t count) {
     const at::NoGradGuard no_grad;
-    if (!head_) head_.emplace(model_->head().detach(), std::nullopt, count);
-    if (first == 0) head_->expect(count);
-    return (*head_)(hidden_.narrow(0, first, count));
+    const at::Tensor here = hidden_.narrow(0, first, count);
+    if (first == 0 && head_.rows() != count)
+      head_ = packed_linear(model_->head().detach(), std::nullopt, count);
+    if (head_.rows() == count) return head_(here);
+    return at::linear(here.to(model_->type()), model_->head().detach()).to(at::kFloat);  // the last block
   }
 
   /// Goes on with these rows, one at least, in this order; one may be named again or not at all.
@@ -90,7 +90,7 @@ class fused_decoder {
   /// Each row's next token: R, int64.
   void say(const at::Tensor& tokens) {
     const at::NoGradGuard no_grad;
-    if (said_ == 0) pack_weights();
+    if (said_ == 0) begin();
     const std::int64_t rows = tokens.size(0);
     at::Tensor x = embedding_.index_select(0, tokens).to(at::kFloat);
     at::Tensor y = at::empty_like(x);
@@ -179,41 +179,46 @@ class fused_decoder {
                            ? bias->second.detach()
                            : at::zeros({weights.back().size(0)}, weights.back().options()));
     }
-    return packed_linear(at::cat(weights).contiguous(),
-                         biased ? std::optional(at::cat(biases).contiguous()) : std::nullopt,
+    return packed_linear(at::cat(weights), biased ? std::optional(at::cat(biases)) : std::nullopt,
                          static_cast<std::int64_t>(prompt_of_.size()));
   }
 
   /// For the rows that there are.
   void pack_weights() {
-    const std::int64_t rows = static_cast<std::int64_t>(prompt_of_.size());
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       layer& one = layers_[i];
       const std::string prefix = "model.layers." + std::to_string(i) + ".";
-      if (!one.input_norm.defined()) {
-        const auto norm = [&](const char* name) {
-          const auto found = model_->weights().find(prefix + name + ".weight");
-          return found == model_->weights().end() ? at::Tensor() : found->second.detach().to(at::kFloat);
-        };
-        one.input_norm = norm("input_layernorm");
-        one.post_norm = norm("post_attention_layernorm");
-        one.query_norm = norm("self_attn.q_norm");
-        one.key_norm = norm("self_attn.k_norm");
-        constexpr const char* attention[] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"};
-        constexpr const char* output[] = {"self_attn.o_proj"};
-        constexpr const char* gate_up[] = {"mlp.gate_proj", "mlp.up_proj"};
-        constexpr const char* down[] = {"mlp.down_proj"};
-        one.query_key_value = joined(prefix, attention);
-        one.output = joined(prefix, output);
-        one.gate_up = joined(prefix, gate_up);
-        one.down = joined(prefix, down);
-        one.keys = at::zeros({rows, config_.num_key_value_heads, config_.head_size(), room_}, at::kFloat);
-        one.values = at::zeros({rows, config_.num_key_value_heads, room_, config_.head_size()}, at::kFloat);
-      }
-      for (packed_linear* product : {&one.query_key_value, &one.output, &one.gate_up, &one.down})
-        product->expect(rows);
+      constexpr const char* attention[] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"};
+      constexpr const char* output[] = {"self_attn.o_proj"};
+      constexpr const char* gate_up[] = {"mlp.gate_proj", "mlp.up_proj"};
+      constexpr const char* down[] = {"mlp.down_proj"};
+      one.query_key_value = joined(prefix, attention);
+      one.output = joined(prefix, output);
+      one.gate_up = joined(prefix, gate_up);
+      one.down = joined(prefix, down);
     }
-    if (!norm_.defined()) norm_ = weight("model.norm.weight").to(at::kFloat);
+  }
+
+  /// Norms, and room for what the rows will say.
+  void begin() {
+    const auto norm = [&](const std::string& name) {
+      const auto found = model_->weights().find(name + ".weight");
+      return found == model_->weights().end() ? at::Tensor() : found->second.detach().to(at::kFloat);
+    };
+    const std::int64_t rows = static_cast<std::int64_t>(prompt_of_.size()),
+                       heads = config_.num_key_value_heads, size = config_.head_size();
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      layer& one = layers_[i];
+      const std::string prefix = "model.layers." + std::to_string(i) + ".";
+      one.input_norm = norm(prefix + "input_layernorm");
+      one.post_norm = norm(prefix + "post_attention_layernorm");
+      one.query_norm = norm(prefix + "self_attn.q_norm");
+      one.key_norm = norm(prefix + "self_attn.k_norm");
+      one.keys = at::zeros({rows, heads, size, room_}, at::kFloat);
+      one.values = at::zeros({rows, heads, room_, size}, at::kFloat);
+    }
+    norm_ = norm("model.norm");
+    pack_weights();
   }
 
   /// Of each row's newest token, whose q, k and v stand side by side: R x (heads * head_dim).
@@ -278,7 +283,7 @@ class fused_decoder {
   std::vector<std::int64_t> lengths_;               // P
   std::vector<std::size_t> prompt_of_;              // R
   std::vector<layer> layers_;
-  std::optional<packed_linear> head_;
+  packed_linear head_;
   at::Tensor norm_, embedding_, cosine_, sine_;
   at::Tensor hidden_;  // R x d: at each row's newest token
 };

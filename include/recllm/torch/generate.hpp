@@ -8,8 +8,6 @@
 #include <span>
 #include <vector>
 
-#include <ATen/Parallel.h>
-
 #include <recllm/core/check.hpp>
 #include <recllm/core/random.hpp>
 #include <recllm/kernel/softmax.hpp>

@@ -6,8 +6,6 @@
 #include <cstdint>
 #include <utility>
 
-#include <ATen/Parallel.h>
-
 #include <recllm/kernel/rows.hpp>
 #include <recllm/torch/kernels.hpp>
 #include <recllm/torch/rope.hpp>
@@ -133,7 +131,7 @@ class fused_rotation : public torch::autograd::Function<fused_rotation> {
   }
 };
 
-inline at::Tensor fused_swiglu(const at::Tensor& gate, const at::Tensor& up) {
+inline at::Tensor swiglu_values(const at::Tensor& gate, const at::Tensor& up) {
   at::Tensor out = at::empty_like(gate);
   for_typed_rows(gate, rows_of(gate), [&]<class T>(T, std::int64_t first, std::size_t count) {
     kernel::swiglu(row_of<T>(gate, first), row_of<T>(up, first), count * width_of(gate),
@@ -142,25 +140,44 @@ inline at::Tensor fused_swiglu(const at::Tensor& gate, const at::Tensor& up) {
   return out;
 }
 
+/// Puts dL/dgate and dL/dup into these, given dL/dout, in whose place either may be put.
+inline void pull_back_swiglu(const at::Tensor& gate, const at::Tensor& up, const at::Tensor& dout,
+                             const at::Tensor& dgate, const at::Tensor& dup) {
+  for_typed_rows(gate, rows_of(gate), [&]<class T>(T, std::int64_t first, std::size_t count) {
+    kernel::swiglu_slopes(row_of<T>(gate, first), row_of<T>(up, first), row_of<T>(dout, first),
+                          count * width_of(gate), row_of<T>(dgate, first), row_of<T>(dup, first));
+  });
+}
+
+class fused_swiglu : public torch::autograd::Function<fused_swiglu> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& gate, const at::Tensor& up) {
+    context->save_for_backward({gate, up});
+    return swiglu_values(gate, up);
+  }
+  static variable_list backward(AutogradContext* context, variable_list dout) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor dgate = at::empty_like(saved[0]), dup = at::empty_like(saved[0]);
+    pull_back_swiglu(saved[0], saved[1], dout[0].contiguous(), dgate, dup);
+    return {dgate, dup};
+  }
+};
+
 /// swiglu(gate, up) W^T. The product's input is not kept: the backward pass computes it again.
 class fused_swiglu_linear : public torch::autograd::Function<fused_swiglu_linear> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& gate, const at::Tensor& up,
                             const at::Tensor& weight) {
     context->save_for_backward({gate, up, weight});
-    return at::linear(fused_swiglu(gate, up), weight);
+    return at::linear(swiglu_values(gate, up), weight);
   }
   static variable_list backward(AutogradContext* context, variable_list dout) {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &gate = saved[0], &up = saved[1], &weight = saved[2];
-    const at::Tensor inner = fused_swiglu(gate, up), slopes = dout[0].mm(weight);
+    const at::Tensor inner = swiglu_values(gate, up), slopes = dout[0].mm(weight);
     at::Tensor dweight;
     if (context->needs_input_grad(2)) dweight = dout[0].t().mm(inner);
-    for_typed_rows(
-        gate, rows_of(gate), [&]<class T>(T, std::int64_t first, std::size_t count) {  // in their places
-          kernel::swiglu_slopes(row_of<T>(gate, first), row_of<T>(up, first), row_of<T>(slopes, first),
-                                count * width_of(gate), row_of<T>(slopes, first), row_of<T>(inner, first));
-        });
+    pull_back_swiglu(gate, up, slopes, slopes, inner);
     return {slopes, inner, dweight};
   }
 };
@@ -194,6 +211,12 @@ class fused_swiglu_linear : public torch::autograd::Function<fused_swiglu_linear
   if (how == kernels::fused && kernel_can_read(x) && kernel_can_read(cosine, sine))
     return detail::fused_rotation::apply(x, cosine, sine);
   return rotate(x, cosine.to(x.scalar_type()), sine.to(x.scalar_type()));
+}
+
+/// SwiGLU: silu(gate) * up.
+[[nodiscard]] inline at::Tensor swiglu(const at::Tensor& gate, const at::Tensor& up, kernels how) {
+  if (how == kernels::fused && kernel_can_read(gate, up)) return detail::fused_swiglu::apply(gate, up);
+  return at::silu(gate) * up;
 }
 
 /// SwiGLU and the projection after it: (silu(gate) * up) W^T, without bias or adapter.

@@ -5,6 +5,8 @@
 #pragma push_macro("CHECK")
 #pragma push_macro("LOG")
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/cuda.h>

@@ -12,8 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include <ATen/Parallel.h>
-
 #include <recllm/kernel/softmax.hpp>
 #include <recllm/torch/kernels.hpp>
 #include <recllm/torch/precision.hpp>
