@@ -30,11 +30,12 @@ qwen_config config_of(const std::string& type) {
 
 policy policy_of(qwen model, kernels how, layer_activations activations = layer_activations::kept) {
   model.set_how(how);
-  return policy(std::move(model), {.decode = [](token_ids tokens) { return text{std::move(tokens)}; },
-                                   .allowed = {},
-                                   .sampling = {.max_new_tokens = 11, .temperature = 0.8, .end_tokens = {3, 5, 9, 20}},
-                                   .optimizer = {},
-                                   .activations = activations});
+  return policy(std::move(model),
+                {.decode = [](token_ids tokens) { return text{std::move(tokens)}; },
+                 .allowed = {},
+                 .sampling = {.max_new_tokens = 11, .temperature = 0.8, .end_tokens = {3, 5, 9, 20}},
+                 .optimizer = {},
+                 .activations = activations});
 }
 
 const std::vector<text> prompts{{{1, 2, 5, 7, 9, 11}}, {{4}}, {{8, 8, 6}}};

@@ -44,7 +44,7 @@ RECLLM_CLONES inline void attend_group(const group_head& g, const float* q, std:
   for (std::size_t i = 0; i < g.rows.size(); ++i) {
     const float* from = q + g.rows[i] * q_stride;
     float* to = tile + i * g.queries * g.size;
-    for (std::size_t d = 0; d < g.queries * g.size; d += lanes) at(to + d) = at(from + d) * scale;
+    for (std::size_t d = 0; d < g.queries * g.size; d += lanes) at(to + d)->v = at(from + d)->v * scale;
   }
   product(tile, g.size, g.prompt_keys, g.prompt_room, scores, width, total, g.prompt_room, g.size);
   for (std::size_t i = 0; i < g.rows.size(); ++i)
@@ -56,18 +56,18 @@ RECLLM_CLONES inline void attend_group(const group_head& g, const float* q, std:
     for (std::size_t j = g.prompt; j < g.prompt_room; ++j) s[j] = -std::numeric_limits<float>::infinity();
     for (std::size_t j = g.prompt_room + g.said; j < width; ++j)
       s[j] = -std::numeric_limits<float>::infinity();
-    floats most = at(s);
-    for (std::size_t j = lanes; j < width; j += lanes) most = at(s + j) > most ? floats(at(s + j)) : most;
+    floats most = at(s)->v;
+    for (std::size_t j = lanes; j < width; j += lanes) most = at(s + j)->v > most ? at(s + j)->v : most;
     const float highest = largest(most);
     floats weights{};
     for (std::size_t j = 0; j < width; j += lanes) {
-      floats w = at(s + j) - highest;
+      floats w = at(s + j)->v - highest;
       exp(w);
-      at(s + j) = w;
+      at(s + j)->v = w;
       weights += w;
     }
     const float share = 1.0f / sum(weights);
-    for (std::size_t j = 0; j < width; j += lanes) at(s + j) *= share;
+    for (std::size_t j = 0; j < width; j += lanes) at(s + j)->v *= share;
   }
 
   product(scores, width, g.prompt_values, g.size, sums, g.size, total, g.size, g.prompt);
@@ -76,7 +76,7 @@ RECLLM_CLONES inline void attend_group(const group_head& g, const float* q, std:
     product(scores + i * g.queries * width + g.prompt_room, width, g.values + g.rows[i] * g.stride, g.size,
             from, g.size, g.queries, g.size, g.said, true);
     float* to = out + g.rows[i] * out_stride;
-    for (std::size_t d = 0; d < g.queries * g.size; d += lanes) at(to + d) = at(from + d);
+    for (std::size_t d = 0; d < g.queries * g.size; d += lanes) at(to + d)->v = at(from + d)->v;
   }
 }
 

@@ -15,14 +15,14 @@ RECLLM_INLINE void product_tile(const float* a, std::size_t a_stride, const floa
   floats sums[Rows][Vectors];
   for (std::size_t r = 0; r < Rows; ++r)
     for (std::size_t v = 0; v < Vectors; ++v)
-      sums[r][v] = add ? floats(at(c + r * c_stride + v * lanes)) : floats{};
+      sums[r][v] = add ? at(c + r * c_stride + v * lanes)->v : floats{};
   for (std::size_t k = 0; k < inner; ++k)
     for (std::size_t v = 0; v < Vectors; ++v) {
-      const floats right = at(b + k * b_stride + v * lanes);
+      const floats right = at(b + k * b_stride + v * lanes)->v;
       for (std::size_t r = 0; r < Rows; ++r) sums[r][v] += a[r * a_stride + k] * right;
     }
   for (std::size_t r = 0; r < Rows; ++r)
-    for (std::size_t v = 0; v < Vectors; ++v) at(c + r * c_stride + v * lanes) = sums[r][v];
+    for (std::size_t v = 0; v < Vectors; ++v) at(c + r * c_stride + v * lanes)->v = sums[r][v];
 }
 
 template <std::size_t Rows, std::size_t Vectors>

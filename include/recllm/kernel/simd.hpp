@@ -25,9 +25,14 @@ namespace recllm::kernel {
 
 /// Sixteen floats.
 using floats = float __attribute__((vector_size(64)));
-/// The same wherever floats lie in memory.
-using floats_at = float __attribute__((vector_size(64), aligned(4), may_alias));
-using shorts_at = std::uint16_t __attribute__((vector_size(32), aligned(2), may_alias));
+/// The same wherever floats lie in memory, and sixteen halves of theirs.
+struct __attribute__((packed, may_alias)) floats_at {
+  floats v;
+};
+using shorts = std::uint16_t __attribute__((vector_size(32)));
+struct __attribute__((packed, may_alias)) shorts_at {
+  shorts v;
+};
 using ints = std::int32_t __attribute__((vector_size(64)));
 using unsigned_ints = std::uint32_t __attribute__((vector_size(64)));
 
@@ -43,8 +48,8 @@ constexpr std::size_t padded(std::size_t n) { return (n + lanes - 1) / lanes * l
 
 // References, not values: a function that passes vectors by value has another ABI for each processor.
 
-RECLLM_INLINE const floats_at& at(const float* p) { return *reinterpret_cast<const floats_at*>(p); }
-RECLLM_INLINE floats_at& at(float* p) { return *reinterpret_cast<floats_at*>(p); }
+RECLLM_INLINE const floats_at* at(const float* p) { return reinterpret_cast<const floats_at*>(p); }
+RECLLM_INLINE floats_at* at(float* p) { return reinterpret_cast<floats_at*>(p); }
 
 RECLLM_INLINE float value(float x) { return x; }
 RECLLM_INLINE float value(bfloat16 x) {
@@ -54,7 +59,7 @@ RECLLM_INLINE float value(bfloat16 x) {
 /// v = up to sixteen of `count` floats from place i on, `rest` past their end.
 RECLLM_INLINE void load(const float* from, std::size_t i, std::size_t count, floats& v, float rest = 0.0f) {
   if (i + lanes <= count) {
-    v = at(from + i);
+    v = at(from + i)->v;
     return;
   }
   v = floats{} + rest;
@@ -64,7 +69,7 @@ RECLLM_INLINE void load(const float* from, std::size_t i, std::size_t count, flo
 /// And back, those that there are.
 RECLLM_INLINE void store(const floats& v, std::size_t i, std::size_t count, float* to) {
   if (i + lanes <= count) {
-    at(to + i) = v;
+    at(to + i)->v = v;
     return;
   }
   for (std::size_t j = 0; i + j < count; ++j) to[i + j] = v[j];
@@ -73,7 +78,7 @@ RECLLM_INLINE void store(const floats& v, std::size_t i, std::size_t count, floa
 RECLLM_INLINE void load(const bfloat16* from, std::size_t i, std::size_t count, floats& v,
                         float rest = 0.0f) {
   if (i + lanes <= count) {
-    const auto bits = __builtin_convertvector(*reinterpret_cast<const shorts_at*>(from + i), unsigned_ints);
+    const auto bits = __builtin_convertvector(reinterpret_cast<const shorts_at*>(from + i)->v, unsigned_ints);
     v = __builtin_bit_cast(floats, bits << 16u);
     return;
   }
@@ -86,7 +91,7 @@ RECLLM_INLINE void store(const floats& v, std::size_t i, std::size_t count, bflo
   const unsigned_ints bits = __builtin_bit_cast(unsigned_ints, v);
   const unsigned_ints rounded = (bits + 0x7fffu + ((bits >> 16u) & 1u)) >> 16u;
   if (i + lanes <= count) {
-    *reinterpret_cast<shorts_at*>(to + i) = __builtin_convertvector(rounded, shorts_at);
+    reinterpret_cast<shorts_at*>(to + i)->v = __builtin_convertvector(rounded, shorts);
     return;
   }
   for (std::size_t j = 0; i + j < count; ++j) to[i + j].bits = static_cast<std::uint16_t>(rounded[j]);
