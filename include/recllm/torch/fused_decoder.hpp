@@ -15,6 +15,7 @@
 
 #include <recllm/kernel/attention.hpp>
 #include <recllm/kernel/rows.hpp>
+#include <recllm/torch/layer_functions.hpp>
 #include <recllm/torch/packed.hpp>
 #include <recllm/torch/packed_linear.hpp>
 #include <recllm/torch/qwen.hpp>
@@ -61,7 +62,7 @@ class fused_decoder {
             .index_select(0, last)
             .to(at::kFloat);
     std::tie(cosine_, sine_) = rotation(config_, at::arange(prompt_room_ + room_, at::kLong));
-    embedding_ = weight("model.embed_tokens.weight");
+    embedding_ = model.weights().at("model.embed_tokens.weight").detach();
   }
 
   /// Logits of `count` rows' next tokens from row `first`, count x V, float32.
@@ -96,7 +97,7 @@ class fused_decoder {
     at::Tensor y = at::empty_like(x);
     const double epsilon = config_.rms_norm_eps;
     const std::size_t width = static_cast<std::size_t>(config_.hidden_size);
-    for_rows(rows, [&](std::int64_t r, std::size_t count) {
+    detail::for_row_stretches(rows, [&](std::int64_t r, std::size_t count) {
       kernel::rms_norm(row(x, r), layers_[0].input_norm.const_data_ptr<float>(), epsilon, count, width,
                        row(y, r));
     });
@@ -105,7 +106,7 @@ class fused_decoder {
       add_and_norm(x, one.output(attention(one, one.query_key_value(y))), one.post_norm, y);
       const at::Tensor gate_up = one.gate_up(y);
       at::Tensor inner = at::empty({rows, config_.intermediate_size}, at::kFloat);
-      for_rows(rows, [&](std::int64_t r, std::size_t count) {
+      detail::for_row_stretches(rows, [&](std::int64_t r, std::size_t count) {
         for (std::int64_t j = r; j < r + static_cast<std::int64_t>(count); ++j)
           kernel::swiglu(row(gate_up, j), row(gate_up, j) + config_.intermediate_size,
                          static_cast<std::size_t>(config_.intermediate_size), row(inner, j));
@@ -127,16 +128,8 @@ class fused_decoder {
 
   static float* row(const at::Tensor& t, std::int64_t r) { return t.data_ptr<float>() + r * t.stride(0); }
 
-  /// Calls work(first, count) for stretches of rows, in parallel.
-  template <class Work>
-  static void for_rows(std::int64_t rows, const Work& work) {
-    at::parallel_for(0, rows, 16, [&](std::int64_t first, std::int64_t last) {
-      work(first, static_cast<std::size_t>(last - first));
-    });
-  }
-
   void add_and_norm(at::Tensor& x, const at::Tensor& delta, const at::Tensor& norm, at::Tensor& out) const {
-    for_rows(x.size(0), [&](std::int64_t r, std::size_t count) {
+    detail::for_row_stretches(x.size(0), [&](std::int64_t r, std::size_t count) {
       kernel::add_rms_norm(row(x, r), row(delta, r), norm.const_data_ptr<float>(), config_.rms_norm_eps,
                            count, static_cast<std::size_t>(config_.hidden_size), row(out, r));
     });
@@ -154,25 +147,12 @@ class fused_decoder {
     }
   }
 
-  [[nodiscard]] at::Tensor weight(const std::string& name) const {
-    return model_->weights().at(name).detach();
-  }
-
-  /// A projection of layer i with its adapter, in the model's type.
-  [[nodiscard]] at::Tensor projection(const std::string& name) const {
-    const at::Tensor plain = weight(name + ".weight");
-    const auto up = model_->weights().find(name + ".lora_B.weight");
-    if (up == model_->weights().end()) return plain;
-    const at::Tensor product = up->second.detach().matmul(weight(name + ".lora_A.weight"));
-    return (plain.to(at::kFloat) + product * model_->lora()->scale()).to(plain.scalar_type());
-  }
-
   /// Several projections of one input as one.
   [[nodiscard]] packed_linear joined(const std::string& prefix, std::span<const char* const> names) const {
     std::vector<at::Tensor> weights, biases;
     bool biased = false;
     for (const char* name : names) {
-      weights.push_back(projection(prefix + name));
+      weights.push_back(model_->merged_weight(prefix + name));
       const auto bias = model_->weights().find(prefix + name + ".bias");
       biased = biased || bias != model_->weights().end();
       biases.push_back(bias != model_->weights().end()
@@ -227,7 +207,7 @@ class fused_decoder {
     const std::int64_t heads = config_.num_attention_heads, kv_heads = config_.num_key_value_heads;
     const std::int64_t shared = heads / kv_heads, cell = room_ * size;
     const std::size_t width = static_cast<std::size_t>(size);
-    for_rows(rows, [&](std::int64_t first, std::size_t count) {
+    detail::for_row_stretches(rows, [&](std::int64_t first, std::size_t count) {
       for (std::int64_t r = first; r < first + static_cast<std::int64_t>(count); ++r) {
         float *q = row(qkv, r), *k = q + heads * size, *v = k + kv_heads * size;
         if (one.query_norm.defined()) {

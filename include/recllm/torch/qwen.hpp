@@ -171,13 +171,22 @@ class qwen {
     for (const auto& [name, down] : weights_) {
       if (!name.ends_with(ending)) continue;
       const std::string module = name.substr(0, name.size() - ending.size());
-      at::Tensor& weight = merged.at(module + ".weight");
-      const at::Tensor product = weights_.at(module + ".lora_B.weight").matmul(down) * lora_->scale();
-      weight = (weight.to(at::kFloat) + product).to(weight.scalar_type());
+      merged.at(module + ".weight") = merged_weight(module);
     }
     weights_ = std::move(merged);
     lora_.reset();
     set_trainable([](const std::string&) { return true; });
+  }
+
+  /// The weight of a projection (model.layers.0.self_attn.q_proj), its adapter's product added to it in
+  /// float32 where there is one; without gradients.
+  [[nodiscard]] at::Tensor merged_weight(const std::string& module) const {
+    const at::Tensor weight = weights_.at(module + ".weight").detach();
+    const auto up = weights_.find(module + ".lora_B.weight");
+    if (up == weights_.end()) return weight;
+    const at::Tensor down = weights_.at(module + ".lora_A.weight").detach();
+    const at::Tensor product = up->second.detach().matmul(down) * lora_->scale();
+    return (weight.to(at::kFloat) + product).to(weight.scalar_type());
   }
 
   /// Makes room for new tokens: the vocabulary becomes vocab_size, each new row of embeddings (and of the
