@@ -36,9 +36,11 @@ torch_load, torch.load = torch.load, load_whole
 torch.autograd.set_detect_anomaly = lambda on: None
 
 
-def binary_cross_entropy(positive, negative):
+class BinaryCrossEntropy(torch.nn.Module):
     """Kang and McAuley, arXiv 1808.09781, equation 6."""
-    return -(torch.nn.functional.logsigmoid(positive) + torch.nn.functional.logsigmoid(-negative)).mean()
+
+    def forward(self, positive, negative):
+        return -(torch.nn.functional.logsigmoid(positive) + torch.nn.functional.logsigmoid(-negative)).mean()
 
 
 def atomic_files(source, folder):
@@ -117,7 +119,7 @@ def train(name, folder, arguments):
     training, validation, test = data_preparation(config, dataset)
     model = get_model(model_name)(config, training.dataset).to(config["device"])
     if name.endswith("/BCE"):
-        model.loss_fct = binary_cross_entropy
+        model.loss_fct = BinaryCrossEntropy()
     trainer = get_trainer(config["MODEL_TYPE"], model_name)(config, model)
     if model_name == "S3Rec":
         trainer.fit(training, verbose=False)

@@ -63,16 +63,13 @@ class fused_decoder {
             .to(at::kFloat);
     std::tie(cosine_, sine_) = rotation(config_, at::arange(prompt_room_ + room_, at::kLong));
     embedding_ = model.weights().at("model.embed_tokens.weight").detach();
+    head_ = packed_linear(model.head().detach(), std::nullopt);
   }
 
   /// Logits of `count` rows' next tokens from row `first`, count x V, float32.
-  [[nodiscard]] at::Tensor logits(std::int64_t first, std::int64_t count) {
+  [[nodiscard]] at::Tensor logits(std::int64_t first, std::int64_t count) const {
     const at::NoGradGuard no_grad;
-    const at::Tensor here = hidden_.narrow(0, first, count);
-    if (first == 0 && head_.rows() != count)
-      head_ = packed_linear(model_->head().detach(), std::nullopt, count);
-    if (head_.rows() == count) return head_(here);
-    return at::linear(here.to(model_->type()), model_->head().detach()).to(at::kFloat);  // the last block
+    return head_(hidden_.narrow(0, first, count));
   }
 
   /// Goes on with these rows, one at least, in this order; one may be named again or not at all.
@@ -85,7 +82,6 @@ class fused_decoder {
     for (layer& one : layers_)
       for (at::Tensor* cache : {&one.keys, &one.values})
         if (cache->defined()) *cache = cache->index_select(0, places);
-    if (said_ > 0) pack_weights();
   }
 
   /// Each row's next token: R, int64.
@@ -159,27 +155,10 @@ class fused_decoder {
                            ? bias->second.detach()
                            : at::zeros({weights.back().size(0)}, weights.back().options()));
     }
-    return packed_linear(at::cat(weights), biased ? std::optional(at::cat(biases)) : std::nullopt,
-                         static_cast<std::int64_t>(prompt_of_.size()));
+    return {at::cat(weights), biased ? std::optional(at::cat(biases)) : std::nullopt};
   }
 
-  /// For the rows that there are.
-  void pack_weights() {
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
-      layer& one = layers_[i];
-      const std::string prefix = "model.layers." + std::to_string(i) + ".";
-      constexpr const char* attention[] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"};
-      constexpr const char* output[] = {"self_attn.o_proj"};
-      constexpr const char* gate_up[] = {"mlp.gate_proj", "mlp.up_proj"};
-      constexpr const char* down[] = {"mlp.down_proj"};
-      one.query_key_value = joined(prefix, attention);
-      one.output = joined(prefix, output);
-      one.gate_up = joined(prefix, gate_up);
-      one.down = joined(prefix, down);
-    }
-  }
-
-  /// Norms, and room for what the rows will say.
+  /// Weights as say() reads them, and room for what the rows will say.
   void begin() {
     const auto norm = [&](const std::string& name) {
       const auto found = model_->weights().find(name + ".weight");
@@ -194,11 +173,18 @@ class fused_decoder {
       one.post_norm = norm(prefix + "post_attention_layernorm");
       one.query_norm = norm(prefix + "self_attn.q_norm");
       one.key_norm = norm(prefix + "self_attn.k_norm");
+      constexpr const char* attention[] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"};
+      constexpr const char* output[] = {"self_attn.o_proj"};
+      constexpr const char* gate_up[] = {"mlp.gate_proj", "mlp.up_proj"};
+      constexpr const char* down[] = {"mlp.down_proj"};
+      one.query_key_value = joined(prefix, attention);
+      one.output = joined(prefix, output);
+      one.gate_up = joined(prefix, gate_up);
+      one.down = joined(prefix, down);
       one.keys = at::zeros({rows, heads, size, room_}, at::kFloat);
       one.values = at::zeros({rows, heads, room_, size}, at::kFloat);
     }
     norm_ = norm("model.norm");
-    pack_weights();
   }
 
   /// Of each row's newest token, whose q, k and v stand side by side: R x (heads * head_dim).

@@ -1,70 +1,96 @@
-// A matrix product by weights that were brought into the order in which the processor's library reads them.
+// A product by a weight that was brought into the order in which the processor reads it.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <utility>
 
-#include <recllm/core/check.hpp>
+#include <recllm/kernel/linear.hpp>
+#include <recllm/torch/kernels.hpp>
 #include <recllm/torch/torch.hpp>
 
 namespace recllm::torch_bridge {
 
-/// y = x W^T + b on the CPU for a given number of rows; x and y are float32, W float32 or bf16 (x is then
-/// rounded to bf16). Holds the packed weights alone. Libraries: MKL for float32, oneDNN for bf16; where
-/// libtorch was built without them at::linear.
+/// y = x W^T + b on the CPU for a few rows; x and y are float32, W float32 or bf16 (x is then rounded to
+/// bf16). By kernel/linear.hpp where the processor has AVX-512 or, for bf16, AMX; elsewhere by oneDNN's
+/// packed product for bf16 and at::linear.
 class packed_linear {
  public:
   packed_linear() = default;
 
-  /// W: out x in; b: out, or none; x will have `rows` rows.
-  packed_linear(const at::Tensor& weight, std::optional<at::Tensor> bias, std::int64_t rows)
-      : weight_(weight), bias_(std::move(bias)), rows_(rows) {
+  /// W: out x in; b: out, or none.
+  packed_linear(const at::Tensor& weight, const std::optional<at::Tensor>& bias)
+      : weight_(weight.contiguous()), out_(weight.size(0)), in_(weight.size(1)) {
     const bool exact = weight.scalar_type() == at::kFloat;
-    if (exact && operation("mkl::_mkl_linear")) {
-      packed_ = operation("mkl::_mkl_reorder_linear_weight")
-                    ->typed<at::Tensor(const at::Tensor&, std::int64_t)>()
-                    .call(weight, rows);
-      // Of the weights as they were the operator reads the shape alone.
-      weight_ = at::zeros({1, 1}, weight.options()).expand(weight.sizes());
-    } else if (!exact && operation("mkldnn::_linear_pointwise")) {
-      packed_ = operation("mkldnn::_reorder_linear_weight")
-                    ->typed<at::Tensor(const at::Tensor&, std::optional<c10::SymInt>)>()
-                    .call(weight, c10::SymInt(rows));
-      weight_ = at::zeros({1, 1}, weight.options());
+    if (exact ? kernel::has_linear() : kernel::has_amx()) {
+      way_ = way::kernel;
+      if (bias) bias_ = bias->to(at::kFloat).contiguous();
+      detail::with_kernel_type(weight_, [&]<class T>(T) {
+        const at::Tensor packed =
+            at::empty({static_cast<std::int64_t>(kernel::packed_weight_size<T>(
+                          static_cast<std::size_t>(out_), static_cast<std::size_t>(in_)))},
+                      weight.options());
+        kernel::pack_weight(static_cast<const T*>(weight_.data_ptr()), static_cast<std::size_t>(out_),
+                            static_cast<std::size_t>(in_), static_cast<T*>(packed.data_ptr()));
+        weight_ = packed;
+      });
+      return;
     }
+    bias_ = bias;
+    if (exact || !operation("mkldnn::_linear_pointwise")) return;
+    way_ = way::onednn;
+    weight_ = operation("mkldnn::_reorder_linear_weight")
+                  ->typed<at::Tensor(const at::Tensor&, std::optional<c10::SymInt>)>()
+                  .call(weight_, std::nullopt);
   }
 
-  [[nodiscard]] std::int64_t rows() const { return rows_; }
-
-  /// x: rows x in, float32 -> rows x out, float32. Throws std::invalid_argument for another number of rows.
+  /// x: rows x in, float32 -> rows x out, float32.
   [[nodiscard]] at::Tensor operator()(const at::Tensor& x) const {
-    require(x.size(0) == rows_, "recllm: packed_linear: ", x.size(0), " rows, packed for ", rows_);
+    if (way_ == way::kernel) return by_kernel(x.contiguous());
     const at::Tensor given = x.to(weight_.scalar_type());
-    if (!packed_.defined()) return at::linear(given, weight_, bias_).to(at::kFloat);
-    if (weight_.scalar_type() == at::kFloat) {
-      using linear = at::Tensor(const at::Tensor&, const at::Tensor&, const at::Tensor&,
-                                const std::optional<at::Tensor>&, std::int64_t);
-      static const auto product = operation("mkl::_mkl_linear")->typed<linear>();
-      return product.call(given, packed_, weight_, bias_, rows_);
-    }
+    if (way_ == way::libtorch) return at::linear(given, weight_, bias_).to(at::kFloat);
     using linear =
         at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&, c10::string_view,
                    c10::List<std::optional<at::Scalar>>, std::optional<c10::string_view>);
     static const auto product = operation("mkldnn::_linear_pointwise")->typed<linear>();
-    return product.call(given, packed_, bias_, "none", c10::List<std::optional<at::Scalar>>(), std::nullopt)
+    return product.call(given, weight_, bias_, "none", c10::List<std::optional<at::Scalar>>(), std::nullopt)
         .to(at::kFloat);
   }
 
  private:
+  enum class way { libtorch, onednn, kernel };
+
   static std::optional<c10::OperatorHandle> operation(const char* name) {
     return c10::Dispatcher::singleton().findSchema({name, ""});
   }
 
-  at::Tensor weight_, packed_;
+  [[nodiscard]] at::Tensor by_kernel(const at::Tensor& x) const {
+    const std::size_t rows = static_cast<std::size_t>(x.size(0)), in = static_cast<std::size_t>(in_),
+                      out = static_cast<std::size_t>(out_);
+    const at::Tensor y = at::empty({x.size(0), out_}, at::kFloat);
+    const float* bias = bias_ ? bias_->const_data_ptr<float>() : nullptr;
+    detail::with_kernel_type(weight_, [&]<class T>(T) {
+      const at::Tensor given =
+          at::empty({static_cast<std::int64_t>(kernel::packed_rows_size<T>(rows, in))}, weight_.options());
+      T* const packed = static_cast<T*>(given.data_ptr());
+      kernel::pack_rows(x.const_data_ptr<float>(), rows, in, packed);
+      constexpr std::size_t panel = kernel::panel_rows<T>;
+      const auto panels = static_cast<std::int64_t>((out + panel - 1) / panel);
+      at::parallel_for(0, panels, 1, [&](std::int64_t first, std::int64_t last) {
+        kernel::linear(packed, static_cast<const T*>(weight_.const_data_ptr()), bias, rows, in, out,
+                       static_cast<std::size_t>(first) * panel,
+                       std::min(static_cast<std::size_t>(last) * panel, out), y.data_ptr<float>());
+      });
+    });
+    return y;
+  }
+
+  at::Tensor weight_;  // as `way_` reads it
   std::optional<at::Tensor> bias_;
-  std::int64_t rows_ = 0;
+  std::int64_t out_ = 0, in_ = 0;
+  way way_ = way::libtorch;
 };
 
 }  // namespace recllm::torch_bridge
