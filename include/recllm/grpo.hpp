@@ -75,6 +75,7 @@ struct grpo {
     return token_weights(mask, entropy_average.value_or(average));
   }
 
+  static constexpr bool is_tokenwise = true;
   [[nodiscard]] bool needs_reference() const { return kl_coef != 0.0; }
 };
 

@@ -137,6 +137,7 @@ struct ppo {
     return token_weights(mask, entropy_average.value_or(average));
   }
 
+  static constexpr bool is_tokenwise = true;
   [[nodiscard]] bool needs_reference() const { return kl_coef != 0.0; }
 };
 

@@ -35,6 +35,7 @@ struct sft {
     return token_weights(mask, average);
   }
 
+  static constexpr bool is_tokenwise = true;
   [[nodiscard]] static constexpr bool needs_reference() { return false; }
 };
 

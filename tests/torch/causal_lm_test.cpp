@@ -56,7 +56,7 @@ token_matrix<float> random_slopes(Eigen::Index rows, Eigen::Index columns, rando
 }  // namespace
 
 static_assert(Policy<policy> && Teachable<policy>);
-static_assert(EntropyTrace<token_trace> && Greedy<policy> && Blendable<policy, policy>);
+static_assert(OnePassTrace<token_trace> && Greedy<policy> && Blendable<policy, policy>);
 
 TEST_CASE("sampled log-probs are those of scoring", "[causal_lm]") {
   for (const double temperature : {1.0, 0.7}) {
@@ -246,6 +246,52 @@ TEST_CASE("GRPO's gradient is autograd's of the written formula", "[causal_lm]")
     INFO(name);
     CHECK((gradient - ours.at(name)).norm().item<float>() <=
           1e-5f * (1e-3f + gradient.norm().item<float>()) * 10);
+  }
+}
+
+namespace {
+/// grpo that wants to see a micro-batch whole.
+struct whole_grpo : grpo {
+  static constexpr bool is_tokenwise = false;
+};
+}  // namespace
+
+TEST_CASE("scoring and pulling back at once gives the step of one after the other", "[causal_lm]") {
+  // A vocabulary of which 32 rows of logits are a block, so that a step has several.
+  const auto wide = [] {
+    return policy(
+        qwen({.vocab_size = 1 << 17, .hidden_size = 8, .intermediate_size = 8, .initializer_range = 0.4},
+             random_stream(4)),
+        {.decode =
+             [](token_ids tokens) {
+               return text{std::move(tokens), {}};
+             },
+         .sampling = {.max_new_tokens = 9, .end_tokens = {}},
+         .optimizer = {}});
+  };
+  const auto goal = [](const text&, const text& answer) { return static_cast<double>(answer.tokens[0] % 3); };
+  const policy reference = wide();
+  const auto run = [&](policy& p, auto objective) {
+    objective.kl_coef = 0.3;
+    objective.entropy_coef = 0.02;
+    objective.clip_low = objective.clip_high = 1e-3;
+    step_metrics last;
+    for (const step_metrics& m :
+         train(p, objective, goal, prompts,
+               {.steps = 2, .group_size = 4, .inner_epochs = 2, .learning_rate = 1e-2}, &reference))
+      last = m;
+    return last;
+  };
+  policy at_once = wide(), apart = wide();
+  const step_metrics a = run(at_once, grpo{}), b = run(apart, whole_grpo{});
+  CHECK(a.loss == Approx(b.loss).epsilon(1e-4));
+  CHECK(a.kl == Approx(b.kl).epsilon(1e-4));
+  CHECK(a.entropy.value() == Approx(b.entropy.value()).epsilon(1e-5));
+  CHECK(a.grad_norm == Approx(b.grad_norm).epsilon(1e-4));
+  CHECK(a.clip_ratio_high == Approx(b.clip_ratio_high).epsilon(1e-4));
+  for (const auto& [name, weight] : at_once.model().weights()) {
+    INFO(name);
+    CHECK((weight - apart.model().weights().at(name)).abs().max().item<float>() < 1e-4f);
   }
 }
 

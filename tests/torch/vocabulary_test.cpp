@@ -28,8 +28,19 @@ TEST_CASE("blocks of rows give autograd's log-probs and gradients", "[vocabulary
     CHECK((scores.entropies + (all.exp() * all).sum(1)).abs().max().item<float>() < 1e-3f);
 
     torch::autograd::backward({(log_probs * slope).sum()}, {});
-    const auto [dhidden, dhead] = pull_back_scores(hidden.detach(), head.detach(), targets, temperature,
-                                                   scores, slope, {}, {}, true, how);
+    const auto pull_back = [&](const at::Tensor& entropy_slope) {
+      return score_and_pull_back(
+          hidden.detach(), head.detach(), targets, temperature,
+          [&](std::int64_t first, std::int64_t count, const token_scores& here) {
+            CHECK(here.log_probs.equal(scores.log_probs.narrow(0, first, count)));
+            CHECK(here.entropies.equal(scores.entropies.narrow(0, first, count)));
+            return score_slopes{slope.narrow(0, first, count), entropy_slope.defined()
+                                                                   ? entropy_slope.narrow(0, first, count)
+                                                                   : at::Tensor()};
+          },
+          {}, true, how);
+    };
+    const auto [dhidden, dhead] = pull_back({});
     CHECK((dhidden - hidden.grad()).norm().item<float>() <= 1e-4f * hidden.grad().norm().item<float>());
     CHECK((dhead - head.grad()).norm().item<float>() <= 1e-4f * head.grad().norm().item<float>());
 
@@ -38,8 +49,7 @@ TEST_CASE("blocks of rows give autograd's log-probs and gradients", "[vocabulary
     const at::Tensor again =
         at::log_softmax(hidden.to(at::kDouble).matmul(head.to(at::kDouble).t()) / temperature, 1);
     torch::autograd::backward({-((again.exp() * again).sum(1) * entropy_slope).sum()}, {});
-    const auto [dhidden_both, dhead_both] = pull_back_scores(
-        hidden.detach(), head.detach(), targets, temperature, scores, slope, {}, entropy_slope, true, how);
+    const auto [dhidden_both, dhead_both] = pull_back(entropy_slope);
     const float tolerance = vocabulary == 7 ? 1e-5f : 1e-4f;  // float32 sums of many terms that cancel
     CHECK((dhidden_both - hidden.grad()).norm().item<float>() <=
           tolerance * hidden.grad().norm().item<float>());

@@ -57,6 +57,27 @@ concept EntropyPullback = EntropyTrace<T> && requires(T& t, const token_matrix<f
   t.backward(token_view<float>(slope), token_view<float>(slope));
 };
 
+/// Where a token of a block of rows lies: its row, counted from the block's first, and its column.
+struct token_place {
+  Eigen::Index row, column;
+};
+
+/// What an objective answers at some tokens, 1 x n: dloss_dlogp, and dloss_dentropy or size 0.
+struct token_slopes {
+  token_matrix<float> dloss_dlogp, dloss_dentropy = {};
+};
+
+/// Satisfied by a trace that may score and pull back a few tokens at a time, so that what both need is
+/// computed once: `t.backward(slopes_of)` calls slopes_of(places, log_probs, entropies) -> token_slopes for
+/// stretches of n tokens, all that the mask counts once; log_probs and entropies are 1 x n, nats. Used for
+/// tokenwise objectives.
+template <class T>
+concept OnePassTrace = EntropyPullback<T> &&
+    requires(T& t, token_slopes (*slopes_of)(std::span<const token_place>, const token_matrix<float>&,
+                                             const token_matrix<float>&)) {
+  t.backward(slopes_of);
+};
+
 /// Satisfied by `p.trace(rollouts, row_block)` -> Trace.
 template <class P, class Rollouts>
 concept Differentiable = requires(P& p, const Rollouts& r, row_block rows) {

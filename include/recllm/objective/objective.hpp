@@ -90,6 +90,16 @@ concept StepObjective = Objective<O> && requires(const O& o, const token_matrix<
   { o.needs_reference() } -> std::convertible_to<bool>;
 };
 
+/// Whether the objective's slope at a token depends on that token's numbers alone, as it says by
+/// `static constexpr bool is_tokenwise = true`: it may then be asked about a step's tokens in any parts.
+template <class O>
+inline constexpr bool is_tokenwise = [] {
+  if constexpr (requires { O::is_tokenwise; })
+    return static_cast<bool>(O::is_tokenwise);
+  else
+    return false;
+}();
+
 /// A step's completions and what they earned, borrowed: what an advantage estimator may read.
 struct scored_step {
   const row_values<double>& rewards;    ///< B

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -49,7 +50,7 @@ namespace detail {
 
 /// Which entries of a count x T block M scored tokens are.
 struct token_places {
-  std::vector<std::pair<Eigen::Index, Eigen::Index>> entries;  ///< M: row of the block and column
+  std::vector<token_place> entries;  ///< M
   Eigen::Index rows, columns;
 
   /// count x T: the M values at their entries, 0 elsewhere.
@@ -57,7 +58,7 @@ struct token_places {
     const at::Tensor host = values.cpu();
     token_matrix<float> all = token_matrix<float>::Zero(rows, columns);
     for (std::size_t m = 0; m < entries.size(); ++m)
-      all(entries[m].first, entries[m].second) = host.data_ptr<float>()[m];
+      all(entries[m].row, entries[m].column) = host.data_ptr<float>()[m];
     return all;
   }
 
@@ -65,7 +66,7 @@ struct token_places {
   [[nodiscard]] at::Tensor gather(const token_view<float>& values, at::Device device) const {
     at::Tensor packed = at::empty({static_cast<std::int64_t>(entries.size())}, at::kFloat);
     for (std::size_t m = 0; m < entries.size(); ++m)
-      packed.data_ptr<float>()[m] = values(entries[m].first, entries[m].second);
+      packed.data_ptr<float>()[m] = values(entries[m].row, entries[m].column);
     return packed.to(device);
   }
 };
@@ -115,7 +116,7 @@ template <class Completion>
       if (r.mask(row, column) == 0.0f) continue;
       sources.push_back(t == 0 ? prompt_end[static_cast<std::size_t>(i)] : first + column - 1);
       targets.push_back(row_tokens(row)[t]);
-      packed.places.entries.emplace_back(i, column);
+      packed.places.entries.push_back({i, column});
     }
   }
   packed.sources = torch::tensor(sources, at::kLong).to(device);
@@ -125,7 +126,8 @@ template <class Completion>
 
 }  // namespace detail
 
-/// One forward pass of some rows: log-probs, entropies and the way back.
+/// One forward pass of some rows: log-probs, entropies and the way back. The output layer is computed when
+/// it is asked for.
 class token_trace {
  public:
   token_trace(const qwen& model, at::Tensor hidden, at::Tensor targets, double temperature, logit_bias bias,
@@ -136,32 +138,67 @@ class token_trace {
         temperature_(temperature),
         bias_(std::move(bias)),
         places_(std::move(places)),
-        how_(model.how()),
-        scores_(score_tokens(hidden_.detach(), head_, targets_, temperature_, bias_, how_)) {}
+        how_(model.how()) {}
 
   /// count x T, nats, 0 where the mask is 0.
-  [[nodiscard]] token_matrix<float> log_probs() const { return places_.spread(scores_.log_probs); }
+  [[nodiscard]] token_matrix<float> log_probs() { return places_.spread(scores().log_probs); }
 
   /// count x T, nats, 0 where the mask is 0.
-  [[nodiscard]] token_matrix<float> entropies() const { return places_.spread(scores_.entropies); }
+  [[nodiscard]] token_matrix<float> entropies() { return places_.spread(scores().entropies); }
 
   /// Adds the pullback of dloss_dlogp (count x T) to the model's gradient. Once per trace.
-  void backward(token_view<float> dloss_dlogp) { pull_back(gather(dloss_dlogp), {}); }
+  void backward(token_view<float> dloss_dlogp) { pull_back_all(gather(dloss_dlogp), {}); }
 
   /// The same, and that of dloss_dentropy (count x T).
   void backward(token_view<float> dloss_dlogp, token_view<float> dloss_dentropy) {
-    pull_back(gather(dloss_dlogp), gather(dloss_dentropy));
+    pull_back_all(gather(dloss_dlogp), gather(dloss_dentropy));
+  }
+
+  /// The same of what `slopes_of(places, log_probs, entropies)` -> token_slopes answers; see OnePassTrace.
+  template <
+      std::invocable<std::span<const token_place>, const token_matrix<float>&, const token_matrix<float>&>
+          SlopesOf>
+  void backward(SlopesOf&& slopes_of) {
+    const auto row = [](const at::Tensor& t) -> token_matrix<float> {
+      const at::Tensor host = t.cpu();
+      return token_view<float>(
+          Eigen::Map<const token_matrix<float>>(host.const_data_ptr<float>(), 1, host.numel()));
+    };
+    const auto tensor = [&](const token_matrix<float>& m) {
+      return m.size() == 0 ? at::Tensor()
+                           : at::from_blob(const_cast<float*>(m.data()), {m.size()}, at::kFloat)
+                                 .to(hidden_.device(), at::kFloat, false, true);
+    };
+    pull_back([&](std::int64_t first, std::int64_t count, const token_scores& scores) {
+      const token_slopes slopes =
+          slopes_of(std::span(places_.entries)
+                        .subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
+                    row(scores.log_probs), row(scores.entropies));
+      return score_slopes{tensor(slopes.dloss_dlogp), tensor(slopes.dloss_dentropy)};
+    });
   }
 
  private:
+  [[nodiscard]] const token_scores& scores() {
+    if (!scores_) scores_ = score_tokens(hidden_.detach(), head_, targets_, temperature_, bias_, how_);
+    return *scores_;
+  }
+
   [[nodiscard]] at::Tensor gather(const token_view<float>& values) const {
     return places_.gather(values, hidden_.device());
   }
 
-  void pull_back(const at::Tensor& dloss_dlogp, const at::Tensor& dloss_dentropy) {
-    const auto [dhidden, dhead] =
-        pull_back_scores(hidden_.detach(), head_, targets_, temperature_, scores_, dloss_dlogp, bias_,
-                         dloss_dentropy, head_.requires_grad(), how_);
+  void pull_back_all(const at::Tensor& dloss_dlogp, const at::Tensor& dloss_dentropy) {
+    pull_back([&](std::int64_t first, std::int64_t count, const token_scores&) {
+      return score_slopes{dloss_dlogp.narrow(0, first, count),
+                          dloss_dentropy.defined() ? dloss_dentropy.narrow(0, first, count) : at::Tensor()};
+    });
+  }
+
+  template <class SlopesOf>
+  void pull_back(const SlopesOf& slopes_of) {
+    const auto [dhidden, dhead] = score_and_pull_back(hidden_.detach(), head_, targets_, temperature_,
+                                                      slopes_of, bias_, head_.requires_grad(), how_);
     if (hidden_.requires_grad()) torch::autograd::backward({hidden_}, {dhidden});
     hidden_.reset();
     if (!dhead.defined()) return;
@@ -175,7 +212,7 @@ class token_trace {
   logit_bias bias_;
   detail::token_places places_;
   kernels how_;
-  token_scores scores_;
+  std::optional<token_scores> scores_;
 };
 
 /// The policy. Prompt and Completion are the user's types with `.tokens`; a copy has weights and state of its

@@ -25,6 +25,11 @@ struct token_scores {
   at::Tensor entropies;  ///< M, of the whole distribution at each token
 };
 
+/// Slopes of some tokens: dL/dlogp and dL/dentropy, or undefined for 0, both `count`.
+struct score_slopes {
+  at::Tensor dloss_dlogp, dloss_dentropy;
+};
+
 /// `bias(first, count)`: added to the logits of those rows, count x V, or undefined for nothing; see
 /// constraint_bias.
 using logit_bias = std::function<at::Tensor(std::int64_t first, std::int64_t count)>;
@@ -63,36 +68,61 @@ void for_each_row(const at::Tensor& logits, const Work& work) {
   });
 }
 
-/// dL/dlogits of a block's rows, count x V, given dL/dlogp and, where it is defined, dL/dentropy; logits were
-/// divided by the temperature already.
+/// dL/dlogits of a block's rows, count x V; logits were divided by the temperature already.
 inline at::Tensor plain_slopes(const at::Tensor& logits, const at::Tensor& targets, double temperature,
-                               const at::Tensor& dloss_dlogp, const at::Tensor& dloss_dentropy) {
-  const at::Tensor slope = dloss_dlogp.unsqueeze(1) / temperature;
+                               const score_slopes& slopes) {
+  const at::Tensor slope = slopes.dloss_dlogp.unsqueeze(1) / temperature;
   const at::Tensor log_probs = at::log_softmax(logits.to(exact_type(logits)), 1);
   const at::Tensor probabilities = log_probs.exp();
   at::Tensor dlogits = probabilities * slope.neg();
-  if (dloss_dentropy.defined()) {
+  if (slopes.dloss_dentropy.defined()) {
     const at::Tensor entropy = (probabilities * log_probs).sum(1, true).neg_();
-    dlogits.sub_((log_probs + entropy).mul_(probabilities).mul_(dloss_dentropy.unsqueeze(1) / temperature));
+    dlogits.sub_(
+        (log_probs + entropy).mul_(probabilities).mul_(slopes.dloss_dentropy.unsqueeze(1) / temperature));
   }
   return dlogits.scatter_add_(1, targets.unsqueeze(1), slope);
 }
 
-/// The same in place of the logits, by a kernel; all but the logits are of all rows.
+/// The same in place of the logits, by a kernel.
 inline at::Tensor fused_slopes(const at::Tensor& logits, const at::Tensor& targets, double temperature,
-                               const token_scores& scores, const at::Tensor& dloss_dlogp,
-                               const at::Tensor& dloss_dentropy, std::int64_t first) {
+                               const token_scores& scores, const score_slopes& slopes) {
   const float share = static_cast<float>(1.0 / temperature);
-  const auto value = [&](const at::Tensor& t, std::int64_t i) {
-    return t.defined() ? t.const_data_ptr<float>()[first + i] : 0.0f;
+  const auto value = [](const at::Tensor& t, std::int64_t i) {
+    return t.defined() ? t.const_data_ptr<float>()[i] : 0.0f;
   };
   for_each_row(logits, [&]<class T>(T* row, std::int64_t i) {
     kernel::slopes(row, static_cast<std::size_t>(logits.size(1)),
-                   static_cast<std::size_t>(targets.const_data_ptr<std::int64_t>()[first + i]),
-                   {value(scores.log_probs, i), value(scores.entropies, i)}, share * value(dloss_dlogp, i),
-                   share * value(dloss_dentropy, i));
+                   static_cast<std::size_t>(targets.const_data_ptr<std::int64_t>()[i]),
+                   {value(scores.log_probs, i), value(scores.entropies, i)},
+                   share * value(slopes.dloss_dlogp, i), share * value(slopes.dloss_dentropy, i));
   });
   return logits;
+}
+
+/// The scores of a block's rows, into their places.
+inline void score_block(const at::Tensor& logits, const at::Tensor& targets, std::int64_t first,
+                        const token_scores& scores, kernels how) {
+  const std::int64_t count = logits.size(0);
+  if (how == kernels::fused && kernel_can_read(logits)) {
+    for_each_row(logits, [&]<class T>(T* row, std::int64_t i) {
+      const kernel::softmax_scores of =
+          kernel::score(row, static_cast<std::size_t>(logits.size(1)),
+                        static_cast<std::size_t>(targets.const_data_ptr<std::int64_t>()[first + i]));
+      scores.log_probs.data_ptr<float>()[first + i] = of.log_prob;
+      scores.entropies.data_ptr<float>()[first + i] = of.entropy;
+    });
+    return;
+  }
+  const at::Tensor log_probs = at::log_softmax(logits.to(exact_type(logits)), 1);
+  scores.log_probs.narrow(0, first, count)
+      .copy_(log_probs.gather(1, targets.narrow(0, first, count).unsqueeze(1)).squeeze(1));
+  scores.entropies.narrow(0, first, count).copy_(log_probs.exp().mul_(log_probs).sum(1).neg_());
+}
+
+/// Room for M scores of hidden states under a head.
+inline token_scores room_for_scores(const at::Tensor& hidden, const at::Tensor& head) {
+  const at::TensorOptions exact = hidden.options().dtype(exact_type(head));
+  return {at::empty({hidden.size(0)}, exact), at::empty({hidden.size(0)}, exact)};
 }
 }  // namespace detail
 
@@ -102,52 +132,42 @@ inline at::Tensor fused_slopes(const at::Tensor& logits, const at::Tensor& targe
                                                const at::Tensor& targets, double temperature,
                                                const logit_bias& bias = {}, kernels how = kernels::fused) {
   const at::NoGradGuard no_grad;
-  const at::TensorOptions exact = hidden.options().dtype(exact_type(head));
-  token_scores scores{at::empty({hidden.size(0)}, exact), at::empty({hidden.size(0)}, exact)};
+  token_scores scores = detail::room_for_scores(hidden, head);
   detail::for_row_blocks(hidden.size(0), head.size(0), [&](std::int64_t first, std::int64_t count) {
-    const at::Tensor logits = detail::block_logits(hidden, head, temperature, bias, first, count);
-    if (how == kernels::fused && kernel_can_read(logits)) {
-      detail::for_each_row(logits, [&]<class T>(T* row, std::int64_t i) {
-        const kernel::softmax_scores of =
-            kernel::score(row, static_cast<std::size_t>(logits.size(1)),
-                          static_cast<std::size_t>(targets.const_data_ptr<std::int64_t>()[first + i]));
-        scores.log_probs.data_ptr<float>()[first + i] = of.log_prob;
-        scores.entropies.data_ptr<float>()[first + i] = of.entropy;
-      });
-      return;
-    }
-    const at::Tensor log_probs = at::log_softmax(logits.to(exact_type(head)), 1);
-    scores.log_probs.narrow(0, first, count)
-        .copy_(log_probs.gather(1, targets.narrow(0, first, count).unsqueeze(1)).squeeze(1));
-    scores.entropies.narrow(0, first, count).copy_(log_probs.exp().mul_(log_probs).sum(1).neg_());
+    detail::score_block(detail::block_logits(hidden, head, temperature, bias, first, count), targets, first,
+                        scores, how);
   });
   return scores;
 }
 
-/// Given score_tokens()' scores, pulls dL/dlogp (M) and, where it is given, dL/dentropy (M) back: returns
-/// dL/dhidden (M x d) and, with_head, dL/dhead (V x d). Logits are computed again.
-[[nodiscard]] inline std::pair<at::Tensor, at::Tensor> pull_back_scores(
+/// Scores as score_tokens() does, and pulls back what `slopes_of(first, count, scores)` -> score_slopes
+/// answers for each stretch of tokens as soon as it is scored: one matrix of logits serves both. Returns
+/// dL/dhidden (M x d) and, with_head, dL/dhead (V x d).
+template <class SlopesOf>
+[[nodiscard]] std::pair<at::Tensor, at::Tensor> score_and_pull_back(
     const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets, double temperature,
-    const token_scores& scores, const at::Tensor& dloss_dlogp, const logit_bias& bias = {},
-    const at::Tensor& dloss_dentropy = {}, bool with_head = true, kernels how = kernels::fused) {
+    SlopesOf&& slopes_of, const logit_bias& bias = {}, bool with_head = true, kernels how = kernels::fused) {
   const at::NoGradGuard no_grad;
+  const token_scores scores = detail::room_for_scores(hidden, head);
   at::Tensor dhidden = at::empty_like(hidden), dhead;
   if (with_head) dhead = at::zeros_like(head, head.options().dtype(exact_type(head)));
   detail::for_row_blocks(hidden.size(0), head.size(0), [&](std::int64_t first, std::int64_t count) {
     const at::Tensor logits = detail::block_logits(hidden, head, temperature, bias, first, count);
-    at::Tensor dlogits =
-        how == kernels::fused && kernel_can_read(logits)
-            ? detail::fused_slopes(logits, targets, temperature, scores, dloss_dlogp, dloss_dentropy, first)
-            : detail::plain_slopes(
-                  logits, targets.narrow(0, first, count), temperature, dloss_dlogp.narrow(0, first, count),
-                  dloss_dentropy.defined() ? dloss_dentropy.narrow(0, first, count) : at::Tensor());
+    detail::score_block(logits, targets, first, scores, how);
+    const auto here = [&](const at::Tensor& all) { return all.narrow(0, first, count); };
+    const score_slopes slopes =
+        slopes_of(first, count, token_scores{here(scores.log_probs), here(scores.entropies)});
+    at::Tensor dlogits = how == kernels::fused && kernel_can_read(logits)
+                             ? detail::fused_slopes(logits, here(targets), temperature,
+                                                    {here(scores.log_probs), here(scores.entropies)}, slopes)
+                             : detail::plain_slopes(logits, here(targets), temperature, slopes);
     dlogits = dlogits.to(head.scalar_type());
-    dhidden.narrow(0, first, count).copy_(dlogits.matmul(head));
+    here(dhidden).copy_(dlogits.matmul(head));
     if (!with_head) return;
     if (dhead.scalar_type() == head.scalar_type())
-      dhead.addmm_(dlogits.t(), hidden.narrow(0, first, count));
+      dhead.addmm_(dlogits.t(), here(hidden));
     else
-      dhead.add_(dlogits.t().matmul(hidden.narrow(0, first, count)));
+      dhead.add_(dlogits.t().matmul(here(hidden)));
   });
   return {dhidden, with_head ? dhead.to(head.scalar_type()) : dhead};
 }

@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include <recllm/core/check.hpp>
 #include <recllm/core/concepts.hpp>
@@ -130,8 +131,19 @@ void pull_back(T& trace, const evaluation<float>& e, std::string_view who) {
   }
 }
 
-/// trace -> objective -> backward for each block of rows. Throws non_finite_error where a loss or its slope
-/// is not finite; whatever is thrown, the gathered gradient is forgotten.
+/// Some tokens of a block of rows, 1 x n; empty where the step has no such thing.
+[[nodiscard]] inline token_matrix<float> tokens_at(const token_matrix<float>& all, row_block rows,
+                                                   std::span<const token_place> places) {
+  if (all.size() == 0) return {};
+  token_matrix<float> some(1, static_cast<Eigen::Index>(places.size()));
+  for (Eigen::Index i = 0; const token_place place : places)
+    some(0, i++) = all(rows.first + place.row, place.column);
+  return some;
+}
+
+/// trace -> objective -> backward for each block of rows; for a tokenwise objective and a trace that can, a
+/// few tokens at a time. Throws non_finite_error where a loss or its slope is not finite; whatever is thrown,
+/// the gathered gradient is forgotten.
 template <class P, class O, class Rollouts>
 [[nodiscard]] pass_totals pass(P& policy, const O& objective, const Rollouts& r, const fixed_batch& fixed,
                                std::span<const row_block> blocks, std::string_view who,
@@ -139,36 +151,56 @@ template <class P, class O, class Rollouts>
   pass_totals totals;
   totals.passes = 1.0;
   for (const row_block rows : blocks) {
-    const auto of = [&](const token_matrix<float>& m) -> token_view<float> {
-      return m.rows() == 0 ? m.middleRows(0, 0) : m.middleRows(rows.first, rows.count);
+    const auto evaluate = [&](const token_batch<float>& batch, const token_view<float>& mask) {
+      evaluation<float> e = objective(batch);
+      if (!std::isfinite(e.loss) || !e.dloss_dlogp.isFinite().all() || !e.dloss_dentropy.isFinite().all())
+        throw non_finite_error(message("recllm: ", who, ": step ", step, ": the loss of rows ", rows.first,
+                                       " to ", rows.first + rows.count - 1, " is ", printable(e.loss),
+                                       ", or its slope is not finite: ", culprit(batch),
+                                       "; the weights are unchanged"));
+      if (batch.entropies.size() != 0)
+        totals.entropy = totals.entropy.value_or(0.0) + static_cast<double>((batch.entropies * mask).sum());
+      totals.tokens += static_cast<double>(mask.sum());
+      totals.counts += e;
+      totals.loss += e.loss;
+      return e;
+    };
+    // A view of what `of` picks from each of the step's matrices.
+    const auto batch_of = [&](const token_matrix<float>& log_probs, const token_matrix<float>& entropies,
+                              const fixed_batch& all, const auto& of) {
+      return token_batch<float>{.log_probs = log_probs,
+                                .old_log_probs = of(all.old_log_probs),
+                                .ref_log_probs = of(all.ref_log_probs),
+                                .advantages = of(all.advantages),
+                                .weights = of(all.weights),
+                                .importance = of(all.importance),
+                                .entropies = entropies,
+                                .entropy_weights = of(all.entropy_weights)};
     };
     auto trace = policy.trace(r, rows);
-    const token_matrix<float> log_probs = trace.log_probs();
-    require(log_probs.rows() == rows.count && log_probs.cols() == r.mask.cols(), "recllm: ", who,
-            ": the policy's trace has ", log_probs.rows(), " x ", log_probs.cols(), " log-probs; expected ",
-            rows.count, " x ", r.mask.cols());
-    token_matrix<float> entropies;
-    if constexpr (EntropyTrace<decltype(trace)>) entropies = trace.entropies();
-    const token_batch<float> batch{.log_probs = log_probs,
-                                   .old_log_probs = of(fixed.old_log_probs),
-                                   .ref_log_probs = of(fixed.ref_log_probs),
-                                   .advantages = of(fixed.advantages),
-                                   .weights = of(fixed.weights),
-                                   .importance = of(fixed.importance),
-                                   .entropies = entropies,
-                                   .entropy_weights = of(fixed.entropy_weights)};
-    const evaluation<float> e = objective(batch);
-    if (!std::isfinite(e.loss) || !e.dloss_dlogp.isFinite().all() || !e.dloss_dentropy.isFinite().all())
-      throw non_finite_error(message("recllm: ", who, ": step ", step, ": the loss of rows ", rows.first,
-                                     " to ", rows.first + rows.count - 1, " is ", printable(e.loss),
-                                     ", or its slope is not finite: ", culprit(batch),
-                                     "; the weights are unchanged"));
-    if (entropies.size() != 0)
-      totals.entropy = totals.entropy.value_or(0.0) + static_cast<double>((entropies * of(r.mask)).sum());
-    totals.tokens += static_cast<double>(of(r.mask).sum());
-    totals.counts += e;
-    totals.loss += e.loss;
-    pull_back(trace, e, who);
+    if constexpr (is_tokenwise<O> && OnePassTrace<decltype(trace)>) {
+      trace.backward([&](std::span<const token_place> places, const token_matrix<float>& log_probs,
+                         const token_matrix<float>& entropies) {
+        const auto pick = [&](const token_matrix<float>& m) { return tokens_at(m, rows, places); };
+        const fixed_batch some{pick(fixed.old_log_probs), pick(fixed.ref_log_probs),
+                               pick(fixed.advantages),    pick(fixed.weights),
+                               pick(fixed.importance),    pick(fixed.entropy_weights)};
+        const auto whole = [](const token_matrix<float>& m) -> token_view<float> { return m; };
+        evaluation<float> e = evaluate(batch_of(log_probs, entropies, some, whole), pick(r.mask));
+        return token_slopes{std::move(e.dloss_dlogp), std::move(e.dloss_dentropy)};
+      });
+    } else {
+      const token_matrix<float> log_probs = trace.log_probs();
+      require(log_probs.rows() == rows.count && log_probs.cols() == r.mask.cols(), "recllm: ", who,
+              ": the policy's trace has ", log_probs.rows(), " x ", log_probs.cols(), " log-probs; expected ",
+              rows.count, " x ", r.mask.cols());
+      token_matrix<float> entropies;
+      if constexpr (EntropyTrace<decltype(trace)>) entropies = trace.entropies();
+      const auto of = [&](const token_matrix<float>& m) -> token_view<float> {
+        return m.rows() == 0 ? m.middleRows(0, 0) : m.middleRows(rows.first, rows.count);
+      };
+      pull_back(trace, evaluate(batch_of(log_probs, entropies, fixed, of), of(r.mask)), who);
+    }
   }
   return totals;
 } catch (...) {
