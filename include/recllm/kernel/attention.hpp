@@ -46,9 +46,9 @@ RECLLM_CLONES inline void attend_group(const group_head& g, const float* q, std:
     float* to = tile + i * g.queries * g.size;
     for (std::size_t d = 0; d < g.queries * g.size; d += lanes) at(to + d)->v = at(from + d)->v * scale;
   }
-  product(tile, g.size, g.prompt_keys, g.prompt_room, scores, width, total, g.prompt_room, g.size);
+  product({tile, g.size}, g.prompt_keys, g.prompt_room, scores, width, total, g.prompt_room, g.size);
   for (std::size_t i = 0; i < g.rows.size(); ++i)
-    product(tile + i * g.queries * g.size, g.size, g.keys + g.rows[i] * g.stride, g.room,
+    product({tile + i * g.queries * g.size, g.size}, g.keys + g.rows[i] * g.stride, g.room,
             scores + i * g.queries * width + g.prompt_room, width, g.queries, own, g.size);
 
   for (std::size_t t = 0; t < total; ++t) {
@@ -70,10 +70,10 @@ RECLLM_CLONES inline void attend_group(const group_head& g, const float* q, std:
     for (std::size_t j = 0; j < width; j += lanes) at(s + j)->v *= share;
   }
 
-  product(scores, width, g.prompt_values, g.size, sums, g.size, total, g.size, g.prompt);
+  product({scores, width}, g.prompt_values, g.size, sums, g.size, total, g.size, g.prompt);
   for (std::size_t i = 0; i < g.rows.size(); ++i) {
     float* from = sums + i * g.queries * g.size;
-    product(scores + i * g.queries * width + g.prompt_room, width, g.values + g.rows[i] * g.stride, g.size,
+    product({scores + i * g.queries * width + g.prompt_room, width}, g.values + g.rows[i] * g.stride, g.size,
             from, g.size, g.queries, g.size, g.said, true);
     float* to = out + g.rows[i] * out_stride;
     for (std::size_t d = 0; d < g.queries * g.size; d += lanes) at(to + d)->v = at(from + d)->v;

@@ -126,18 +126,6 @@ RECLLM_CLONES inline void linear(const float* x, const float* w, const float* bi
     }
 }
 
-/// Whether linear() of float32 weights is worth its packing here: with fewer registers than AVX-512 has it
-/// is not.
-[[nodiscard]] inline bool has_linear() {
-#if defined(__AVX512F__)
-  return true;
-#elif defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__AVX2__)
-  return __builtin_cpu_supports("avx512f") != 0;
-#else
-  return false;
-#endif
-}
-
 /// Packs W, out x in: panels of 16 rows, two neighbouring columns together.
 inline void pack_weight(const bfloat16* w, std::size_t out, std::size_t in, bfloat16* to) {
   constexpr std::size_t panel = panel_rows<bfloat16>;

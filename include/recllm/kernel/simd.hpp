@@ -13,6 +13,7 @@
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__AVX2__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 /// Compiles a function for three processors. What it calls must be inlined into it.
+#define RECLLM_HAS_CLONES
 #define RECLLM_CLONES \
   __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("O3")))
 #else
@@ -45,6 +46,17 @@ struct bfloat16 {
 
 /// The smallest multiple of `lanes` that is not below n.
 constexpr std::size_t padded(std::size_t n) { return (n + lanes - 1) / lanes * lanes; }
+
+/// Whether functions of RECLLM_CLONES run as compiled for AVX-512: with 32 registers of sixteen floats.
+[[nodiscard]] RECLLM_INLINE bool has_avx512() {
+#if defined(__AVX512F__)
+  return true;
+#elif defined(RECLLM_HAS_CLONES)
+  return __builtin_cpu_supports("x86-64-v4") != 0;
+#else
+  return false;
+#endif
+}
 
 // References, not values: a function that passes vectors by value has another ABI for each processor.
 

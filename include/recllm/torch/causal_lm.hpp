@@ -204,7 +204,7 @@ class token_trace {
     if (!dhead.defined()) return;
     const at::NoGradGuard no_grad;
     at::Tensor& gathered = head_.mutable_grad();
-    gathered = gathered.defined() ? gathered.add_(dhead) : dhead;
+    gathered = gathered.defined() ? gathered.add_(dhead) : dhead.to(head_.scalar_type()).contiguous();
   }
 
   at::Tensor head_, hidden_, targets_;

@@ -25,7 +25,7 @@ struct prompt_group {
 /// How a group's completions attend to the one copy of their prompt (torch/attention.hpp); both compute the
 /// same to rounding.
 enum class prompt_attention {
-  merged,  ///< to the prompt and to themselves apart, merged; on the CPU, elsewhere masked is computed
+  merged,  ///< over the prompt's keys and their own; on the CPU, elsewhere masked is computed
   masked   ///< one attention over the group, with a mask of (P + sum of C)^2
 };
 
@@ -38,8 +38,7 @@ struct packed_batch {
     std::int64_t prompt = 0;    ///< P
     std::int64_t tokens = 0;    ///< P + sum of C
     at::Tensor attention_bias;  ///< tokens x tokens: 0 = may attend, -inf = may not; undefined = plain causal
-    at::Tensor place;  ///< merged: G x longest C, a token's number among those of all completions, their
-                       ///< number where there is none
+    std::vector<std::size_t> answers;  ///< tokens of each completion
   };
 
   at::Tensor tokens;          ///< N, int64
@@ -56,22 +55,6 @@ inline at::Tensor shared_prompt_bias(const at::Tensor& owner) {
   const at::Tensor allowed = key.eq(0).logical_or(key.eq(query)).tril();
   return at::zeros(allowed.sizes(), at::kFloat)
       .masked_fill(allowed.logical_not(), -std::numeric_limits<float>::infinity());
-}
-
-/// packed_batch::group::place; undefined where no completion holds a token.
-inline at::Tensor token_places_of(std::span<const std::span<const std::int64_t>> completions) {
-  std::size_t tokens = 0, longest = 0;
-  for (const auto& completion : completions) {
-    tokens += completion.size();
-    longest = std::max(longest, completion.size());
-  }
-  if (tokens == 0) return {};
-  std::vector<std::int64_t> places;
-  std::int64_t next = 0;
-  for (const auto& completion : completions)
-    for (std::size_t t = 0; t < longest; ++t)
-      places.push_back(t < completion.size() ? next++ : static_cast<std::int64_t>(tokens));
-  return torch::tensor(places, at::kLong).view({-1, static_cast<std::int64_t>(longest)});
 }
 }  // namespace detail
 
@@ -99,9 +82,8 @@ inline at::Tensor token_places_of(std::span<const std::span<const std::int64_t>>
       append(source.completions[c], prompt, static_cast<std::int64_t>(c) + 1);
     }
     packed_batch::group group{first, prompt, static_cast<std::int64_t>(owner.size()), {}, {}};
-    if (source.completions.size() > 1 && merged)
-      group.place = detail::token_places_of(source.completions);
-    else if (source.completions.size() > 1)
+    for (const auto& completion : source.completions) group.answers.push_back(completion.size());
+    if (source.completions.size() > 1 && !merged)
       group.attention_bias = detail::shared_prompt_bias(torch::tensor(owner, at::kLong)).to(device);
     batch.groups.push_back(std::move(group));
   }

@@ -24,7 +24,7 @@ class packed_linear {
   packed_linear(const at::Tensor& weight, const std::optional<at::Tensor>& bias)
       : weight_(weight.contiguous()), out_(weight.size(0)), in_(weight.size(1)) {
     const bool exact = weight.scalar_type() == at::kFloat;
-    if (exact ? kernel::has_linear() : kernel::has_amx()) {
+    if (exact ? kernel::has_avx512() : kernel::has_amx()) {
       way_ = way::kernel;
       if (bias) bias_ = bias->to(at::kFloat).contiguous();
       detail::with_kernel_type(weight_, [&]<class T>(T) {

@@ -47,14 +47,43 @@ void for_row_blocks(std::int64_t rows, std::int64_t vocabulary, Block&& block) {
   for (std::int64_t first = 0; first < rows; first += most) block(first, std::min(most, rows - first));
 }
 
-/// count x V, of the model's type, float32 where something is done to them.
-inline at::Tensor block_logits(const at::Tensor& hidden, const at::Tensor& head, double temperature,
-                               const logit_bias& bias, std::int64_t first, std::int64_t count) {
-  const at::Tensor logits = at::linear(hidden.narrow(0, first, count), head);
-  const at::Tensor added = bias ? bias(first, count) : at::Tensor();
-  if (temperature == 1.0 && !added.defined()) return logits;
-  const at::Tensor scaled = logits.to(exact_type(head)).div_(temperature);
-  return added.defined() ? scaled.add_(added) : scaled;
+/// Logits of one block of rows after another, in one place.
+class block_logits {
+ public:
+  block_logits(const at::Tensor& hidden, const at::Tensor& head, double temperature, const logit_bias& bias)
+      : hidden_(hidden), head_(head), temperature_(temperature), bias_(bias) {
+    // Rows that lie a power of two apart would share a few lines of the processor's cache.
+    constexpr std::int64_t gap = 16;
+    const std::int64_t rows = std::min(vocabulary_rows(head.size(0)), hidden.size(0));
+    if (head.scalar_type() == at::kFloat) room_ = at::empty({rows, head.size(0) + gap}, head.options());
+  }
+
+  /// count x V, of the model's type, float32 where something is done to them; valid until the next call.
+  [[nodiscard]] at::Tensor operator()(std::int64_t first, std::int64_t count) const {
+    const at::Tensor rows = hidden_.narrow(0, first, count);
+    at::Tensor logits;
+    if (room_.defined()) {
+      logits = room_.narrow(0, 0, count).narrow(1, 0, head_.size(0));
+      at::mm_out(logits, rows, head_.t());
+    } else {
+      logits = at::linear(rows, head_);
+    }
+    const at::Tensor added = bias_ ? bias_(first, count) : at::Tensor();
+    if (temperature_ == 1.0 && !added.defined()) return logits;
+    const at::Tensor scaled = logits.to(exact_type(head_)).div_(temperature_);
+    return added.defined() ? scaled.add_(added) : scaled;
+  }
+
+ private:
+  at::Tensor hidden_, head_, room_;
+  double temperature_;
+  const logit_bias& bias_;
+};
+
+/// Whether a kernel can read these logits' rows.
+inline bool kernel_can_read_rows(const at::Tensor& logits) {
+  return logits.is_cpu() && logits.stride(1) == 1 &&
+         (logits.scalar_type() == at::kFloat || logits.scalar_type() == at::kBFloat16);
 }
 
 /// Calls work(row, i) for each row of a block of logits, in parallel.
@@ -63,7 +92,7 @@ void for_each_row(const at::Tensor& logits, const Work& work) {
   with_kernel_type(logits, [&]<class T>(T) {
     at::parallel_for(0, logits.size(0), 1, [&](std::int64_t first, std::int64_t last) {
       for (std::int64_t i = first; i < last; ++i)
-        work(static_cast<T*>(logits.data_ptr()) + i * logits.size(1), i);
+        work(static_cast<T*>(logits.data_ptr()) + i * logits.stride(0), i);
     });
   });
 }
@@ -103,7 +132,7 @@ inline at::Tensor fused_slopes(const at::Tensor& logits, const at::Tensor& targe
 inline void score_block(const at::Tensor& logits, const at::Tensor& targets, std::int64_t first,
                         const token_scores& scores, kernels how) {
   const std::int64_t count = logits.size(0);
-  if (how == kernels::fused && kernel_can_read(logits)) {
+  if (how == kernels::fused && kernel_can_read_rows(logits)) {
     for_each_row(logits, [&]<class T>(T* row, std::int64_t i) {
       const kernel::softmax_scores of =
           kernel::score(row, static_cast<std::size_t>(logits.size(1)),
@@ -133,31 +162,32 @@ inline token_scores room_for_scores(const at::Tensor& hidden, const at::Tensor& 
                                                const logit_bias& bias = {}, kernels how = kernels::fused) {
   const at::NoGradGuard no_grad;
   token_scores scores = detail::room_for_scores(hidden, head);
+  const detail::block_logits logits(hidden, head, temperature, bias);
   detail::for_row_blocks(hidden.size(0), head.size(0), [&](std::int64_t first, std::int64_t count) {
-    detail::score_block(detail::block_logits(hidden, head, temperature, bias, first, count), targets, first,
-                        scores, how);
+    detail::score_block(logits(first, count), targets, first, scores, how);
   });
   return scores;
 }
 
 /// Scores as score_tokens() does, and pulls back what `slopes_of(first, count, scores)` -> score_slopes
 /// answers for each stretch of tokens as soon as it is scored: one matrix of logits serves both. Returns
-/// dL/dhidden (M x d) and, with_head, dL/dhead (V x d).
+/// dL/dhidden (M x d) and, with_head, dL/dhead (V x d, not contiguous; float32 for a head of bf16).
 template <class SlopesOf>
 [[nodiscard]] std::pair<at::Tensor, at::Tensor> score_and_pull_back(
     const at::Tensor& hidden, const at::Tensor& head, const at::Tensor& targets, double temperature,
     SlopesOf&& slopes_of, const logit_bias& bias = {}, bool with_head = true, kernels how = kernels::fused) {
   const at::NoGradGuard no_grad;
   const token_scores scores = detail::room_for_scores(hidden, head);
-  at::Tensor dhidden = at::empty_like(hidden), dhead;
-  if (with_head) dhead = at::zeros_like(head, head.options().dtype(exact_type(head)));
+  const detail::block_logits logits_of(hidden, head, temperature, bias);
+  at::Tensor dhidden = at::empty_like(hidden), dhead;  // d x V: products of this shape are faster
+  if (with_head) dhead = at::zeros({head.size(1), head.size(0)}, head.options().dtype(exact_type(head)));
   detail::for_row_blocks(hidden.size(0), head.size(0), [&](std::int64_t first, std::int64_t count) {
-    const at::Tensor logits = detail::block_logits(hidden, head, temperature, bias, first, count);
+    const at::Tensor logits = logits_of(first, count);
     detail::score_block(logits, targets, first, scores, how);
     const auto here = [&](const at::Tensor& all) { return all.narrow(0, first, count); };
     const score_slopes slopes =
         slopes_of(first, count, token_scores{here(scores.log_probs), here(scores.entropies)});
-    at::Tensor dlogits = how == kernels::fused && kernel_can_read(logits)
+    at::Tensor dlogits = how == kernels::fused && detail::kernel_can_read_rows(logits)
                              ? detail::fused_slopes(logits, here(targets), temperature,
                                                     {here(scores.log_probs), here(scores.entropies)}, slopes)
                              : detail::plain_slopes(logits, here(targets), temperature, slopes);
@@ -165,11 +195,11 @@ template <class SlopesOf>
     here(dhidden).copy_(dlogits.matmul(head));
     if (!with_head) return;
     if (dhead.scalar_type() == head.scalar_type())
-      dhead.addmm_(dlogits.t(), here(hidden));
+      dhead.addmm_(here(hidden).t(), dlogits);
     else
-      dhead.add_(dlogits.t().matmul(here(hidden)));
+      dhead.add_(here(hidden).t().matmul(dlogits));
   });
-  return {dhidden, with_head ? dhead.to(head.scalar_type()) : dhead};
+  return {dhidden, with_head ? dhead.t() : dhead};
 }
 
 }  // namespace recllm::torch_bridge
