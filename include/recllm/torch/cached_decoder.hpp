@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -25,11 +26,12 @@ class cached_decoder {
     for (const token_ids& prompt : prompts) groups.push_back({prompt, {}});
     const packed_batch batch = pack(groups, model.device());
     positions_ = torch::tensor(lengths(prompts), at::kLong).to(model.device());
-    hidden_ = model
-                  .hidden(batch.tokens, batch.positions,
-                          [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k,
-                              const at::Tensor& v) { return cache_.prefill(layer, batch, q, k, v); })
-                  .index_select(0, positions_.cumsum(0) - 1);
+    hidden_ = model.hidden(
+        batch.tokens, batch.positions,
+        [&](std::int64_t layer, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+          return cache_.prefill(layer, batch, q, k, v);
+        },
+        std::identity{}, layer_activations::kept, positions_.cumsum(0) - 1);
   }
 
   /// Logits of each row's next token, R x V, float32.

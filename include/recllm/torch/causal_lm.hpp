@@ -391,8 +391,7 @@ class causal_lm {
         }
         return constraint_bias(sets, vocabulary, device);
       };
-    const at::Tensor hidden =
-        model_.hidden(packed.batch, drop, options_.activations).index_select(0, packed.sources);
+    const at::Tensor hidden = model_.hidden(packed.batch, drop, options_.activations, packed.sources);
     return token_trace(model_, hidden, std::move(packed.targets), options_.sampling.temperature,
                        std::move(bias), std::move(packed.places));
   }

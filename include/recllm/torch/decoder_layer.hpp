@@ -28,13 +28,13 @@ namespace recllm::torch_bridge {
   return y + at::linear(at::linear(x, down->to(x.scalar_type())) * lora_scale, up.to(x.scalar_type()));
 }
 
-/// x (N x d) after layer number `i`, whose weights are `weights` by their names within it. attend, drop: see
-/// qwen::hidden().
+/// x (N x d) after layer number `i`, whose weights are `weights` by their names within it; where `rows` is
+/// defined, these of its rows alone. attend, drop: see qwen::hidden().
 template <class Attend, class Drop>
 [[nodiscard]] at::Tensor decoder_layer(const qwen_config& config, const tensor_map& weights,
                                        double lora_scale, kernels how, std::int64_t i, const at::Tensor& x,
                                        const at::Tensor& cosine, const at::Tensor& sine, const Attend& attend,
-                                       Drop& drop) {
+                                       Drop& drop, const at::Tensor& rows = {}) {
   const std::int64_t n = x.size(0), size = config.head_size();
   const auto linear = [&](const at::Tensor& input, const std::string& name) {
     return projected(input, weights, name, lora_scale);
@@ -50,10 +50,12 @@ template <class Attend, class Drop>
     q = norm(q, "self_attn.q_norm");
     k = norm(k, "self_attn.k_norm");
   }
-  const at::Tensor mixed = attend(i, rotate(q, cosine, sine, how), rotate(k, cosine, sine, how), v);
-  const at::Tensor out = linear(mixed.reshape({n, config.num_attention_heads * size}), "self_attn.o_proj");
-  const auto [after, z] =
-      add_rms_norm(x, drop(out), weights.at("post_attention_layernorm.weight"), config.rms_norm_eps, how);
+  const auto chosen = [&](const at::Tensor& all) { return rows.defined() ? all.index_select(0, rows) : all; };
+  const at::Tensor mixed = chosen(attend(i, rotate(q, cosine, sine, how), rotate(k, cosine, sine, how), v)
+                                      .reshape({n, config.num_attention_heads * size}));
+  const at::Tensor out = linear(mixed, "self_attn.o_proj");
+  const auto [after, z] = add_rms_norm(chosen(x), drop(out), weights.at("post_attention_layernorm.weight"),
+                                       config.rms_norm_eps, how);
   const at::Tensor gate = linear(z, "mlp.gate_proj"), up = linear(z, "mlp.up_proj");
   const bool plain =
       !weights.contains("mlp.down_proj.bias") && !weights.contains("mlp.down_proj.lora_A.weight");

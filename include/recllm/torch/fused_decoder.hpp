@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -54,12 +55,13 @@ class fused_decoder {
     const at::Tensor last = torch::tensor(lengths_, at::kLong).cumsum(0) - 1;
     hidden_ =
         model
-            .hidden(batch.tokens, batch.positions,
-                    [&](std::int64_t number, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-                      keep_prompts(layers_[static_cast<std::size_t>(number)], batch, k, v);
-                      return attend(batch, q, k, v);
-                    })
-            .index_select(0, last)
+            .hidden(
+                batch.tokens, batch.positions,
+                [&](std::int64_t number, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+                  keep_prompts(layers_[static_cast<std::size_t>(number)], batch, k, v);
+                  return attend(batch, q, k, v);
+                },
+                std::identity{}, layer_activations::kept, last)
             .to(at::kFloat);
     std::tie(cosine_, sine_) = rotation(config_, at::arange(prompt_room_ + room_, at::kLong));
     embedding_ = model.weights().at("model.embed_tokens.weight").detach();

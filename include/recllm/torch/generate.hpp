@@ -63,8 +63,8 @@ inline bool has_ended(const token_ids& said, const generation_options& how) {
     groups.push_back({context, {}});
     last.push_back((end += static_cast<std::int64_t>(context.size())) - 1);
   }
-  return model.hidden(pack(groups, model.device()))
-      .index_select(0, torch::tensor(last, at::kLong).to(model.device()));
+  return model.hidden(pack(groups, model.device()), std::identity{}, layer_activations::kept,
+                      torch::tensor(last, at::kLong).to(model.device()));
 }
 
 /// Log-probs of every token after each context, P x V, nats: for ranking a catalogue of item tokens.

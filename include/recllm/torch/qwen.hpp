@@ -232,10 +232,12 @@ class qwen {
   /// these lines.
   /// `drop(x)` is applied to what enters the residual stream: the embeddings and each layer's two outputs.
   /// Where activations are recomputed, copies of attend and drop are called again in the backward pass.
+  /// `rows` (int64): the tokens whose outputs are asked for, in this order; undefined = all. The last layer
+  /// computes no others than its keys and values.
   template <class Attend, class Drop = std::identity>
   [[nodiscard]] at::Tensor hidden(const at::Tensor& tokens, const at::Tensor& positions, Attend&& attend,
-                                  Drop&& drop = {},
-                                  layer_activations activations = layer_activations::kept) const {
+                                  Drop&& drop = {}, layer_activations activations = layer_activations::kept,
+                                  const at::Tensor& rows = {}) const {
     const auto angles = rotation(config_, positions);
     const at::Tensor &cosine = angles.first, &sine = angles.second;
     const double lora_scale = lora_ ? lora_->scale() : 0.0;
@@ -248,21 +250,23 @@ class qwen {
     at::Tensor x = drop(at::embedding(embedding(), tokens));
     for (std::int64_t i = 0; i < config_.num_hidden_layers; ++i) {
       const tensor_map weights = layer_weights(i);
+      const at::Tensor asked = i + 1 == config_.num_hidden_layers ? rows : at::Tensor();
       const auto now = [&] {
-        return decoder_layer(config_, weights, lora_scale, how_, i, x, cosine, sine, attend, drop);
+        return decoder_layer(config_, weights, lora_scale, how_, i, x, cosine, sine, attend, drop, asked);
       };
       if (activations == layer_activations::kept) {
         x = now();
         continue;
       }
-      const auto again = [config = config_, weights, lora_scale, how = how_, i, cosine, sine,
+      const auto again = [config = config_, weights, lora_scale, how = how_, i, cosine, sine, asked,
                           attend = std::decay_t<Attend>(attend),
                           before = std::decay_t<Drop>(drop)](at::TensorList inputs) {
         tensor_map given = weights;
         std::size_t next = 1;
         for (auto& [name, weight] : given) weight = inputs[next++];
         std::decay_t<Drop> drop_alike = before;
-        return decoder_layer(config, given, lora_scale, how, i, inputs[0], cosine, sine, attend, drop_alike);
+        return decoder_layer(config, given, lora_scale, how, i, inputs[0], cosine, sine, attend, drop_alike,
+                             asked);
       };
       std::vector<at::Tensor> inputs{x};
       for (const auto& [name, weight] : weights) inputs.push_back(weight);
@@ -275,13 +279,14 @@ class qwen {
   /// themselves.
   template <class Drop = std::identity>
   [[nodiscard]] at::Tensor hidden(const packed_batch& batch, Drop&& drop = {},
-                                  layer_activations activations = layer_activations::kept) const {
+                                  layer_activations activations = layer_activations::kept,
+                                  const at::Tensor& rows = {}) const {
     return hidden(
         batch.tokens, batch.positions,
         [batch](std::int64_t, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
           return torch_bridge::attend(batch, q, k, v);
         },
-        drop, activations);
+        drop, activations, rows);
   }
 
  private:

@@ -179,7 +179,8 @@ class value_head {
             "; policy and critic need the same one");
     const at::Tensor states = [&] {
       const at::AutoGradMode through_backbone(at::GradMode::is_enabled() && !options_.freeze_backbone);
-      return backbone_.hidden(packed.batch).index_select(0, packed.sources).to(at::kFloat);
+      return backbone_.hidden(packed.batch, std::identity{}, layer_activations::kept, packed.sources)
+          .to(at::kFloat);
     }();
     return {at::linear(states, head_.at("score.weight"), head_.at("score.bias")).squeeze(1),
             std::move(packed.places)};
