@@ -55,12 +55,18 @@ RECLLM_INLINE void linear_tile(const float* x, const float* w, std::size_t inner
 template <class T>
 RECLLM_INLINE void put_tile(const float* sums, const float* bias, std::size_t rows, std::size_t columns,
                             float* y, std::size_t stride) {
-  for (std::size_t r = 0; r < rows; ++r)
-    for (std::size_t c = 0; c < std::min(columns, panel_rows<T>); c += lanes) {
-      floats v = at(sums + r * panel_rows<T> + c)->v, b{};
-      if (bias != nullptr) load(bias, c, columns, b);
-      store(v + b, c, columns, y + r * stride);
+  for (std::size_t c = 0; c < std::min(columns, panel_rows<T>); c += lanes) {
+    floats b{};
+    if (bias != nullptr) load(bias, c, columns, b);
+    const bool whole = c + lanes <= columns;
+    for (std::size_t r = 0; r < rows; ++r) {
+      const floats v = at(sums + r * panel_rows<T> + c)->v + b;
+      if (whole)
+        at(y + r * stride + c)->v = v;
+      else
+        store(v, c, columns, y + r * stride);
     }
+  }
 }
 
 /// Columns of a packed weight or row of bf16: a multiple of 32.
