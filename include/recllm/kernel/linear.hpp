@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include <recllm/kernel/amx.hpp>
+#include <recllm/kernel/product.hpp>
 #include <recllm/kernel/simd.hpp>
 
 namespace recllm::kernel {
@@ -87,31 +88,14 @@ template <class T>
   return (rows + detail::tile_rows - 1) / detail::tile_rows * detail::tile_rows * in;
 }
 
-namespace detail {
-/// Strips of `Width` rows, of each strip one column after another; 0 for rows past the last.
-template <std::size_t Width>
-RECLLM_INLINE void pack_strips(const float* from, std::size_t rows, std::size_t in, float* to) {
-  for (std::size_t i = 0; i < rows; i += Width, to += Width * in)
-    if (rows - i >= Width) {
-      for (std::size_t k = 0; k < in; ++k)
-#pragma GCC unroll 32
-        for (std::size_t r = 0; r < Width; ++r) to[k * Width + r] = from[(i + r) * in + k];
-    } else {
-      for (std::size_t k = 0; k < in; ++k)
-        for (std::size_t r = 0; r < Width; ++r)
-          to[k * Width + r] = r < rows - i ? from[(i + r) * in + k] : 0.0f;
-    }
-}
-}  // namespace detail
-
 /// Packs W, out x in.
 RECLLM_CLONES inline void pack_weight(const float* w, std::size_t out, std::size_t in, float* to) {
-  detail::pack_strips<panel_rows<float>>(w, out, in, to);
+  detail::pack_strips<panel_rows<float>>(w, in, out, in, to);
 }
 
 /// Packs x, rows x in.
 RECLLM_CLONES inline void pack_rows(const float* x, std::size_t rows, std::size_t in, float* to) {
-  detail::pack_strips<detail::tile_rows>(x, rows, in, to);
+  detail::pack_strips<detail::tile_rows>(x, in, rows, in, to);
 }
 
 /// Columns [first, last) of y, rows x out; first is a multiple of a panel's rows. `x` and `w` are packed; no

@@ -52,6 +52,23 @@ RECLLM_INLINE void product_rows(left_factor& a, const float* b, std::size_t b_st
   }
 }
 
+/// Rows at their stride as strips of `Width`, of each strip one column after another; 0 for rows past the
+/// last.
+template <std::size_t Width>
+RECLLM_INLINE void pack_strips(const float* from, std::size_t stride, std::size_t rows, std::size_t columns,
+                               float* to) {
+  for (std::size_t i = 0; i < rows; i += Width, to += Width * columns)
+    if (rows - i >= Width) {
+      for (std::size_t k = 0; k < columns; ++k)
+#pragma GCC unroll 32
+        for (std::size_t r = 0; r < Width; ++r) to[k * Width + r] = from[(i + r) * stride + k];
+    } else {
+      for (std::size_t k = 0; k < columns; ++k)
+        for (std::size_t r = 0; r < Width; ++r)
+          to[k * Width + r] = r < rows - i ? from[(i + r) * stride + k] : 0.0f;
+    }
+}
+
 }  // namespace detail
 
 /// C = A B, or C += A B where `add`: A is rows x inner, B inner x columns, rows at their strides; columns is

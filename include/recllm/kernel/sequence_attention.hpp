@@ -71,10 +71,7 @@ RECLLM_INLINE void pack_rows_of(const float* from, std::size_t stride, std::size
 RECLLM_INLINE void pack_strips_of(const float* from, std::size_t stride, std::size_t count, std::size_t size,
                                   std::vector<float>& to) {
   to.resize((count + strip_keys - 1) / strip_keys * strip_keys * size);
-  for (std::size_t t = 0; t < count; t += strip_keys)
-    for (std::size_t d = 0; d < size; ++d)
-      for (std::size_t r = 0; r < std::min(strip_keys, count - t); ++r)
-        to[t * size + d * strip_keys + r] = from[(t + r) * stride + d];
+  pack_strips<strip_keys>(from, stride, count, size, to.data());
 }
 
 /// c = strips * columns: keys x 64.
@@ -149,6 +146,15 @@ RECLLM_INLINE void gather_queries(const group_sequences& g, const sequence_keys&
   }
 }
 
+/// `own` becomes the prompt (number 0) or a completion, which begins at token `next`; moves `next` past it.
+RECLLM_INLINE void begin_sequence(const group_sequences& g, std::size_t number, const float* k,
+                                  std::size_t& next, sequence_keys& own) {
+  own.first = next;
+  own.count = number == 0 ? g.prompt : g.answers[number - 1];
+  next += own.count;
+  pack_strips_of(k + own.first * g.kv_stride, g.kv_stride, own.count, g.size, own.key_strips);
+}
+
 /// dk and dv of a sequence.
 RECLLM_INLINE void put_slopes(const group_sequences& g, const sequence_keys& s, float* dk, float* dv) {
   const std::size_t width = padded(g.size);
@@ -179,10 +185,7 @@ RECLLM_CLONES inline void attend_sequences(const group_sequences& g, const float
   std::size_t next = 0;
   for (std::size_t number = 0; number <= g.answers.size(); ++number) {
     sequence_keys& own = number == 0 ? prompt : answer;
-    own.first = next;
-    own.count = number == 0 ? g.prompt : g.answers[number - 1];
-    next += own.count;
-    pack_strips_of(k + own.first * g.kv_stride, g.kv_stride, own.count, g.size, own.key_strips);
+    begin_sequence(g, number, k, next, own);
     pack_rows_of(v + own.first * g.kv_stride, g.kv_stride, own.count, g.size, own.values);
     for (std::size_t first = 0; first < own.count * g.queries; first += tile_queries) {
       const tile_view view = view_tile(g, prompt, own, first, tile);
@@ -236,10 +239,7 @@ RECLLM_CLONES inline void pull_back_sequences(const group_sequences& g, const fl
   // The prompt's slopes are whole when every completion has given its part: they are put last.
   for (std::size_t number = 0; number <= g.answers.size(); ++number) {
     sequence_keys& own = number == 0 ? prompt : answer;
-    own.first = next;
-    own.count = number == 0 ? g.prompt : g.answers[number - 1];
-    next += own.count;
-    pack_strips_of(k + own.first * g.kv_stride, g.kv_stride, own.count, g.size, own.key_strips);
+    begin_sequence(g, number, k, next, own);
     pack_strips_of(v + own.first * g.kv_stride, g.kv_stride, own.count, g.size, own.value_strips);
     pack_rows_of(k + own.first * g.kv_stride, g.kv_stride, own.count, g.size, own.keys);
     own.dkeys.assign(own.count * width, 0.0f);
