@@ -501,13 +501,15 @@ def report(rows, growths, left_out, done, arguments):
     if GROWTH in done:
         lines = done[GROWTH]
         drawing, problem = plot(growths, lines, arguments)
+        (arguments.output / "growth.svg").write_text(drawing)
         text = (
             "A GRPO step of tiny beside the loop, once, one repeat of the peer: 4 prompts of 128 tokens, 12 "
             "completions each and a vocabulary of 4096, but for what is named. In the figure both axes are logarithmic."
         )
         failed = [f"{m}: {line['failed']}" for m, line in lines.items() if "failed" in line]
         said = " ".join([text, *(f"Without a result: {'; '.join(failed)}." for _ in failed[:1]), problem]).strip()
-        parts.append((f"## Growth\n\n{said}", f"<h2>Growth</h2>\n<p>{html.escape(said)}</p>\n{drawing}"))
+        shown_there = "\n\n![seconds over sizes](growth.svg)" if drawing else ""
+        parts.append((f"## Growth\n\n{said}{shown_there}", f"<h2>Growth</h2>\n<p>{html.escape(said)}</p>\n{drawing}"))
         for growth in growths:
             header = [
                 growth.title,
@@ -548,7 +550,7 @@ def main():
     parser.add_argument("--text", type=pathlib.Path, metavar="FILE", help="what it encodes")
     parser.add_argument("--growth", action="store_true", help="also measure how a GRPO step grows")
     parser.add_argument("--rounds", type=int, default=3, help="(%(default)s)")
-    parser.add_argument("--repeats", type=int, default=2, help="repeats of a peer in a process (%(default)s)")
+    parser.add_argument("--repeats", type=int, default=1, help="repeats of a peer in a process (%(default)s)")
     parser.add_argument(
         "--only",
         default="",

@@ -99,16 +99,18 @@ TEST_CASE("norms, rotations and SwiGLU are their equations, and their slopes fin
   }
 
   std::vector<float> sum = x;
-  kernel::add_rms_norm(sum.data(), other.data(), weight.data(), epsilon, rows, width, out.data());
+  kernel::add_rms_norm(sum.data(), other.data(), weight.data(), epsilon, rows, width, sum.data(), out.data());
   for (std::size_t j = 0; j < out.size(); ++j) {
     CHECK(sum[j] == x[j] + other[j]);
     CHECK(std::abs(out[j] - norm(sum, j / width, j % width)) < close(out[j]));
   }
 
   // d sum(slope * norm(x)) by the derivative of the scale, in double.
-  std::vector<float> dx = other, dweight(width, 0.5f);
-  kernel::rms_norm_slopes(x.data(), weight.data(), epsilon, slope.data(), rows, width, dx.data(),
+  std::vector<float> dx(x.size()), alone(x.size()), dweight(width, 0.5f), unread(width);
+  kernel::rms_norm_slopes(x.data(), weight.data(), epsilon, slope.data(), other.data(), rows, width, dx.data(),
                           dweight.data());
+  kernel::rms_norm_slopes(x.data(), weight.data(), epsilon, slope.data(), static_cast<const float*>(nullptr),
+                          rows, width, alone.data(), unread.data());
   std::vector<double> expected_weight(width, 0.5);
   for (std::size_t r = 0; r < rows; ++r) {
     const double scale = norm_scale(x.data() + r * width, width, epsilon);
@@ -123,6 +125,7 @@ TEST_CASE("norms, rotations and SwiGLU are their equations, and their slopes fin
       const double expected = other[j] + slope[j] * weight[i] * scale -
                               x[j] * scale * scale * scale * product / static_cast<double>(width);
       CHECK(std::abs(dx[j] - expected) < 5.0 * close(expected));
+      CHECK(std::abs(alone[j] - (expected - other[j])) < 5.0 * close(expected));
     }
   }
   for (std::size_t i = 0; i < width; ++i)
@@ -145,8 +148,10 @@ TEST_CASE("norms, rotations and SwiGLU are their equations, and their slopes fin
 
   const auto silu = [](double g) { return g / (1.0 + std::exp(-g)); };
   kernel::swiglu(x.data(), other.data(), x.size(), out.data());
-  std::vector<float> dgate = slope, dup(x.size());
-  kernel::swiglu_slopes(x.data(), other.data(), dgate.data(), x.size(), dgate.data(), dup.data());
+  std::vector<float> dgate = slope, dup(x.size()), same(x.size());
+  kernel::swiglu_slopes(x.data(), other.data(), dgate.data(), x.size(), same.data(), dgate.data(),
+                        dup.data());
+  CHECK(same == out);
   for (std::size_t j = 0; j < x.size(); ++j) {
     CHECK(std::abs(out[j] - silu(x[j]) * other[j]) < close(out[j]));
     CHECK(std::abs(dup[j] - slope[j] * silu(x[j])) < close(dup[j]));

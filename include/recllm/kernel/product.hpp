@@ -76,7 +76,10 @@ RECLLM_INLINE void pack_strips(const float* from, std::size_t stride, std::size_
 RECLLM_INLINE void product(left_factor a, const float* b, std::size_t b_stride, float* c,
                            std::size_t c_stride, std::size_t rows, std::size_t columns, std::size_t inner,
                            bool add = false) {
-  if (has_avx512()) detail::product_rows<12, 2>(a, b, b_stride, c, c_stride, rows, columns, inner, add);
+  if (has_avx512()) {
+    detail::product_rows<12, 2>(a, b, b_stride, c, c_stride, rows, columns, inner, add);
+    detail::product_rows<4, 2>(a, b, b_stride, c, c_stride, rows, columns, inner, add);
+  }
   detail::product_rows<6, 1>(a, b, b_stride, c, c_stride, rows, columns, inner, add);
   detail::product_rows<2, 4>(a, b, b_stride, c, c_stride, rows, columns, inner, add);
   detail::product_rows<1, 4>(a, b, b_stride, c, c_stride, rows, columns, inner, add);

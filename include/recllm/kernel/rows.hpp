@@ -56,24 +56,25 @@ RECLLM_CLONES void rms_norm(const T* x, const T* weight, double epsilon, std::si
     detail::normalise(x + r * width, weight, epsilon, width, out + r * width);
 }
 
-/// x += delta, then out = RMSNorm(x).
+/// after = x + delta, which may be x itself, and out = RMSNorm(after).
 template <class T>
-RECLLM_CLONES void add_rms_norm(T* x, const T* delta, const T* weight, double epsilon, std::size_t rows,
-                                std::size_t width, T* out) {
-  for (std::size_t r = 0; r < rows; ++r, x += width, delta += width, out += width) {
+RECLLM_CLONES void add_rms_norm(const T* x, const T* delta, const T* weight, double epsilon, std::size_t rows,
+                                std::size_t width, T* after, T* out) {
+  for (std::size_t r = 0; r < rows; ++r, x += width, delta += width, after += width, out += width) {
     for (std::size_t i = 0; i < width; i += lanes) {
       floats v{}, more{};
       load(x, i, width, v);
       load(delta, i, width, more);
-      store(v + more, i, width, x);
+      store(v + more, i, width, after);
     }
-    detail::normalise(x, weight, epsilon, width, out);
+    detail::normalise(after, weight, epsilon, width, out);
   }
 }
 
-/// Of out = RMSNorm(x), given dL/dout: adds dL/dx to `dx` and dL/dweight to `dweight`.
+/// Of out = RMSNorm(x), given dL/dout: dx = dL/dx + `more`, where that is not null, and dL/dweight added to
+/// `dweight`.
 template <class T>
-RECLLM_CLONES void rms_norm_slopes(const T* x, const T* weight, double epsilon, const T* dout,
+RECLLM_CLONES void rms_norm_slopes(const T* x, const T* weight, double epsilon, const T* dout, const T* more,
                                    std::size_t rows, std::size_t width, T* dx, float* dweight) {
   for (std::size_t r = 0; r < rows; ++r, x += width, dout += width, dx += width) {
     floats products{};
@@ -91,7 +92,7 @@ RECLLM_CLONES void rms_norm_slopes(const T* x, const T* weight, double epsilon, 
       load(x, i, width, v);
       load(dout, i, width, slope);
       load(weight, i, width, w);
-      load(dx, i, width, before);
+      if (more != nullptr) load(more + r * width, i, width, before);
       load(dweight, i, width, gathered);
       store(gathered + slope * v * scale, i, width, dweight);
       store(before + slope * w * scale - v * pull, i, width, dx);
@@ -132,16 +133,17 @@ RECLLM_CLONES void swiglu(const T* gate, const T* up, std::size_t count, T* out)
   }
 }
 
-/// dL/dgate and dL/dup, given dL/dout, in whose place either may be put.
+/// The same with dL/dgate and dL/dup, given dL/dout, in whose place any may be put.
 template <class T>
-RECLLM_CLONES void swiglu_slopes(const T* gate, const T* up, const T* dout, std::size_t count, T* dgate,
-                                 T* dup) {
+RECLLM_CLONES void swiglu_slopes(const T* gate, const T* up, const T* dout, std::size_t count, T* out,
+                                 T* dgate, T* dup) {
   for (std::size_t i = 0; i < count; i += lanes) {
     floats g{}, u{}, slope{}, share{};
     load(gate, i, count, g);
     load(up, i, count, u);
     load(dout, i, count, slope);
     detail::sigmoid(g, share);
+    store(g * share * u, i, count, out);
     store(slope * g * share, i, count, dup);
     store(slope * u * share * (1.0f + g * (1.0f - share)), i, count, dgate);
   }

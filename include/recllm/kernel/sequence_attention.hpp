@@ -191,30 +191,31 @@ RECLLM_CLONES inline void attend_sequences(const group_sequences& g, const float
       const tile_view view = view_tile(g, prompt, own, first, tile);
       gather_queries(g, own, view, q, 1.0f / std::sqrt(static_cast<float>(g.size)), tile.q_columns, nullptr);
       score_tile(view.seen(), g.size, tile);
-      alignas(64) float totals[tile_queries];
-      for (std::size_t i = 0; i < tile_queries; i += lanes) {
-        float* scores = tile.scores.data() + i;
-        floats most = at(scores)->v, sum{};
-        for (std::size_t j = 1; j < view.keys; ++j) {
-          const floats here = at(scores + j * tile_queries)->v;
-          most = here > most ? here : most;
+      constexpr std::size_t vectors = tile_queries / lanes;
+      floats most[vectors], totals[vectors] = {};
+      for (std::size_t i = 0; i < vectors; ++i) most[i] = at(tile.scores.data() + i * lanes)->v;
+      for (std::size_t j = 1; j < view.keys; ++j)
+#pragma GCC unroll 4
+        for (std::size_t i = 0; i < vectors; ++i) {
+          const floats here = at(tile.scores.data() + j * tile_queries + i * lanes)->v;
+          most[i] = here > most[i] ? here : most[i];
         }
-        for (std::size_t j = 0; j < view.keys; ++j) {
-          floats p = at(scores + j * tile_queries)->v - most;
+      for (std::size_t j = 0; j < view.keys; ++j)
+#pragma GCC unroll 4
+        for (std::size_t i = 0; i < vectors; ++i) {
+          floats_at* score = at(tile.scores.data() + j * tile_queries + i * lanes);
+          floats p = score->v - most[i];
           exp(p);
-          at(scores + j * tile_queries)->v = p;
-          sum += p;
+          score->v = p;
+          totals[i] += p;
         }
-        at(totals + i)->v = sum;
-        at(tile.lse + i)->v = most;
-      }
       for (const seen_keys& part : view.seen())
         product({tile.scores.data() + part.row * tile_queries, 1, tile_queries}, part.of->values.data(),
                 width, tile.out.data(), width, view.queries, width, part.count, part.row > 0);
       for (std::size_t i = 0; i < view.queries; ++i) {
         const query_place to = place_of(g, own, first + i);
-        const float share = 1.0f / totals[i];
-        lse[to.token * g.lse_stride + to.head] = tile.lse[i] + std::log(totals[i]);
+        const float total = totals[i / lanes][i % lanes], share = 1.0f / total;
+        lse[to.token * g.lse_stride + to.head] = most[i / lanes][i % lanes] + std::log(total);
         for (std::size_t d = 0; d < g.size; ++d)
           out[to.token * g.q_stride + to.head * g.size + d] = tile.out[i * width + d] * share;
       }
@@ -253,7 +254,14 @@ RECLLM_CLONES inline void pull_back_sequences(const group_sequences& g, const fl
         if (i >= view.queries) continue;
         const query_place from = place_of(g, own, first + i);
         const std::size_t numbers = from.token * g.q_stride + from.head * g.size;
-        for (std::size_t d = 0; d < g.size; ++d) tile.inner[i] += out[numbers + d] * dout[numbers + d];
+        floats products{};
+        for (std::size_t d = 0; d < g.size; d += lanes) {
+          floats o{}, slope{};
+          load(out + numbers, d, g.size, o);
+          load(dout + numbers, d, g.size, slope);
+          products += o * slope;
+        }
+        tile.inner[i] = sum(products);
         tile.lse[i] = lse[from.token * g.lse_stride + from.head];
       }
       score_tile(view.seen(), g.size, tile);

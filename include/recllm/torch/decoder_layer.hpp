@@ -1,9 +1,11 @@
 // One layer of a Qwen2, Qwen3 or Llama decoder; torch/qwen.hpp has the equations and their sources.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <recllm/model/qwen_config.hpp>
 #include <recllm/torch/kernels.hpp>
@@ -42,13 +44,29 @@ template <class Attend, class Drop>
   const auto norm = [&](const at::Tensor& input, const std::string& name) {
     return rms_norm(input, weights.at(name + ".weight"), config.rms_norm_eps, how);
   };
+  const auto has = [&](const std::string& name, const char* part) { return weights.contains(name + part); };
+  const auto adapted = [&](const std::string& name) { return has(name, ".lora_A.weight"); };
+  const std::vector<std::string> qkv_names{"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"};
+  const std::vector<std::string> mlp_names{"mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"};
+  const auto all_of = [&](const std::vector<std::string>& names, const char* part) {
+    std::vector<at::Tensor> found;
+    for (const std::string& name : names)
+      if (has(name, part)) found.push_back(weights.at(name + part));
+    return found;
+  };
+
   const at::Tensor y = norm(x, "input_layernorm");
-  at::Tensor q = linear(y, "self_attn.q_proj").view({n, config.num_attention_heads, size});
-  at::Tensor k = linear(y, "self_attn.k_proj").view({n, config.num_key_value_heads, size});
-  const at::Tensor v = linear(y, "self_attn.v_proj").view({n, config.num_key_value_heads, size});
+  std::vector<at::Tensor> qkv;
+  if (how == kernels::fused && std::ranges::none_of(qkv_names, adapted))
+    qkv = joined_linear(y, all_of(qkv_names, ".weight"), all_of(qkv_names, ".bias"));
+  else
+    for (const std::string& name : qkv_names) qkv.push_back(linear(y, name));
+  at::Tensor q = qkv[0].view({n, config.num_attention_heads, size});
+  at::Tensor k = qkv[1].view({n, config.num_key_value_heads, size});
+  const at::Tensor v = qkv[2].contiguous().view({n, config.num_key_value_heads, size});
   if (config.model_type == "qwen3") {
-    q = norm(q, "self_attn.q_norm");
-    k = norm(k, "self_attn.k_norm");
+    q = norm(q.contiguous(), "self_attn.q_norm");
+    k = norm(k.contiguous(), "self_attn.k_norm");
   }
   const auto chosen = [&](const at::Tensor& all) { return rows.defined() ? all.index_select(0, rows) : all; };
   const at::Tensor mixed = chosen(attend(i, rotate(q, cosine, sine, how), rotate(k, cosine, sine, how), v)
@@ -56,11 +74,12 @@ template <class Attend, class Drop>
   const at::Tensor out = linear(mixed, "self_attn.o_proj");
   const auto [after, z] = add_rms_norm(chosen(x), drop(out), weights.at("post_attention_layernorm.weight"),
                                        config.rms_norm_eps, how);
-  const at::Tensor gate = linear(z, "mlp.gate_proj"), up = linear(z, "mlp.up_proj");
-  const bool plain =
-      !weights.contains("mlp.down_proj.bias") && !weights.contains("mlp.down_proj.lora_A.weight");
-  return after + drop(plain ? swiglu_linear(gate, up, weights.at("mlp.down_proj.weight"), how)
-                            : linear(swiglu(gate, up, how), "mlp.down_proj"));
+  if (how == kernels::fused && kernel_can_read(z) && std::ranges::none_of(mlp_names, adapted) &&
+      all_of(mlp_names, ".bias").empty())
+    return after + drop(swiglu_mlp(z, weights.at("mlp.gate_proj.weight"), weights.at("mlp.up_proj.weight"),
+                                   weights.at("mlp.down_proj.weight")));
+  return after + drop(linear(swiglu(linear(z, "mlp.gate_proj"), linear(z, "mlp.up_proj"), how),
+                             "mlp.down_proj"));
 }
 
 }  // namespace recllm::torch_bridge

@@ -129,7 +129,7 @@ class fused_decoder {
   void add_and_norm(at::Tensor& x, const at::Tensor& delta, const at::Tensor& norm, at::Tensor& out) const {
     detail::for_row_stretches(x.size(0), [&](std::int64_t r, std::size_t count) {
       kernel::add_rms_norm(row(x, r), row(delta, r), norm.const_data_ptr<float>(), config_.rms_norm_eps,
-                           count, static_cast<std::size_t>(config_.hidden_size), row(out, r));
+                           count, static_cast<std::size_t>(config_.hidden_size), row(x, r), row(out, r));
     });
   }
 

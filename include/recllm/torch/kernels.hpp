@@ -13,12 +13,16 @@ enum class kernels {
   plain   ///< libtorch's operators
 };
 
-/// Whether a kernel can read these tensors, of one type.
+/// Whether kernels compute with such numbers: float32 or bf16, on the CPU.
+[[nodiscard]] inline bool has_kernel_type(const at::Tensor& t) {
+  return t.is_cpu() && (t.scalar_type() == at::kFloat || t.scalar_type() == at::kBFloat16);
+}
+
+/// Whether a kernel can read these tensors, of one type, number after number.
 template <class... Tensors>
 [[nodiscard]] bool kernel_can_read(const at::Tensor& first, const Tensors&... more) {
-  const at::ScalarType type = first.scalar_type();
-  return (type == at::kFloat || type == at::kBFloat16) && first.is_cpu() && first.is_contiguous() &&
-         ((more.scalar_type() == type && more.is_cpu() && more.is_contiguous()) && ...);
+  return has_kernel_type(first) && first.is_contiguous() &&
+         ((more.scalar_type() == first.scalar_type() && more.is_cpu() && more.is_contiguous()) && ...);
 }
 
 namespace detail {
