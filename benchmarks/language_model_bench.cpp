@@ -1,5 +1,6 @@
-// What a language model costs: sampling, a GRPO step, an SFT step, on two Qwen2 of random weights, `tiny` and
-// `small`. peers/compare.py runs it beside TRL, transformers and a PyTorch loop, which do the same work.
+// What a language model costs: sampling, log-probs, a GRPO step, an SFT step, on two Qwen2 of random weights,
+// `tiny` and `small`. peers/compare.py runs it beside TRL, transformers and a PyTorch loop, which do the same
+// work.
 //
 // Named work/model/way/tokens of a prompt: in float32, in bf16, in float32 by libtorch's operators (plain),
 // and with attention under a mask instead of merged (masked). 4 prompts, 12 completions each, or as many as a
@@ -181,6 +182,16 @@ void generate(benchmark::State& state, const setting& s) {
           [&] { benchmark::DoNotOptimize(policy.sample(prompts, s.group, random_stream(++drawn))); });
 }
 
+/// As a reference scores a group's completions.
+void log_probs(benchmark::State& state, const setting& s) {
+  const policy_type policy = policy_of(s);
+  const auto r = policy.sample(prompts_of(policy, s.size.prompts, s.tokens), s.group, random_stream(1));
+  const auto tokens = static_cast<double>(s.size.prompts * s.group * answer_tokens);
+  measure(state, {{"check", check_of(policy)}, {"tokens", tokens}}, [&] {
+    benchmark::DoNotOptimize(policy.log_probs(r, {0, r.rows()}));
+  });
+}
+
 void grpo_step(benchmark::State& state, const setting& s) {
   policy_type policy = policy_of(s);
   const double check = check_of(policy);
@@ -246,6 +257,7 @@ std::vector<measured_work> works() {
   for (const model_size& size : {tiny, small})
     for (const way& w : ways) {
       for (const std::size_t prompt : {128, 512}) all.push_back({"generate", generate, {size, w, prompt}});
+      for (const std::size_t prompt : {128, 512}) all.push_back({"log_probs", log_probs, {size, w, prompt}});
       for (const std::size_t prompt : {128, 512}) all.push_back({"grpo_step", grpo_step, {size, w, prompt}});
       all.push_back({"sft_step", sft_step, {size, w, 256}});
       if (epochs) all.push_back({"sft_epoch", sft_epoch, {size, w, 0}});

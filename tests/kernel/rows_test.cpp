@@ -107,8 +107,8 @@ TEST_CASE("norms, rotations and SwiGLU are their equations, and their slopes fin
 
   // d sum(slope * norm(x)) by the derivative of the scale, in double.
   std::vector<float> dx(x.size()), alone(x.size()), dweight(width, 0.5f), unread(width);
-  kernel::rms_norm_slopes(x.data(), weight.data(), epsilon, slope.data(), other.data(), rows, width, dx.data(),
-                          dweight.data());
+  kernel::rms_norm_slopes(x.data(), weight.data(), epsilon, slope.data(), other.data(), rows, width,
+                          dx.data(), dweight.data());
   kernel::rms_norm_slopes(x.data(), weight.data(), epsilon, slope.data(), static_cast<const float*>(nullptr),
                           rows, width, alone.data(), unread.data());
   std::vector<double> expected_weight(width, 0.5);

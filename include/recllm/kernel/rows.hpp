@@ -133,7 +133,7 @@ RECLLM_CLONES void swiglu(const T* gate, const T* up, std::size_t count, T* out)
   }
 }
 
-/// The same with dL/dgate and dL/dup, given dL/dout, in whose place any may be put.
+/// The same with dL/dgate and dL/dup, given dL/dout; `dgate`, put last, may be any of the others' place.
 template <class T>
 RECLLM_CLONES void swiglu_slopes(const T* gate, const T* up, const T* dout, std::size_t count, T* out,
                                  T* dgate, T* dup) {

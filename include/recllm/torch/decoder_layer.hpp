@@ -78,8 +78,8 @@ template <class Attend, class Drop>
       all_of(mlp_names, ".bias").empty())
     return after + drop(swiglu_mlp(z, weights.at("mlp.gate_proj.weight"), weights.at("mlp.up_proj.weight"),
                                    weights.at("mlp.down_proj.weight")));
-  return after + drop(linear(swiglu(linear(z, "mlp.gate_proj"), linear(z, "mlp.up_proj"), how),
-                             "mlp.down_proj"));
+  return after +
+         drop(linear(swiglu(linear(z, "mlp.gate_proj"), linear(z, "mlp.up_proj"), how), "mlp.down_proj"));
 }
 
 }  // namespace recllm::torch_bridge

@@ -1,5 +1,5 @@
-// RMSNorm, RoPE and SwiGLU with their gradients: by kernels of one pass (recllm/kernel/rows.hpp), or by
-// libtorch's operators. torch/qwen.hpp has the equations and their sources.
+// RMSNorm, RoPE, SwiGLU and the products around them with their gradients: by kernels of one pass
+// (recllm/kernel/rows.hpp), or by libtorch's operators. torch/qwen.hpp has the equations and their sources.
 #pragma once
 
 #include <algorithm>
@@ -79,8 +79,8 @@ class fused_norm : public torch::autograd::Function<fused_norm> {
   }
   static variable_list backward(AutogradContext* context, variable_list dout) {
     const variable_list saved = context->get_saved_variables();
-    const auto [dx, dweight] = pull_back_norm(
-        saved[0], saved[1], context->saved_data["epsilon"].toDouble(), dout[0].contiguous(), {});
+    const auto [dx, dweight] = pull_back_norm(saved[0], saved[1], context->saved_data["epsilon"].toDouble(),
+                                              dout[0].contiguous(), {});
     return {dx, dweight, {}};
   }
 };
@@ -100,9 +100,8 @@ class fused_add_norm : public torch::autograd::Function<fused_add_norm> {
   }
   static variable_list backward(AutogradContext* context, variable_list slopes) {
     const variable_list saved = context->get_saved_variables();
-    const auto [dx, dweight] =
-        pull_back_norm(saved[0], saved[1], context->saved_data["epsilon"].toDouble(), slopes[1].contiguous(),
-                       slopes[0].contiguous());
+    const auto [dx, dweight] = pull_back_norm(saved[0], saved[1], context->saved_data["epsilon"].toDouble(),
+                                              slopes[1].contiguous(), slopes[0].contiguous());
     return {dx, dx, dweight, {}};
   }
 };
@@ -128,9 +127,8 @@ class fused_rotation : public torch::autograd::Function<fused_rotation> {
     for_typed_rows(x, x.size(0), [&]<class T>(T, std::int64_t first, std::size_t count) {
       for (std::int64_t r = first; r < first + static_cast<std::int64_t>(count); ++r)
         kernel::rotate_heads(static_cast<const T*>(from.const_data_ptr()) + r * from.stride(0),
-                             static_cast<std::size_t>(heads), width_of(x),
-                             row_of<float>(cosine, r), row_of<float>(sine, r), row_of<T>(out, r * heads),
-                             back);
+                             static_cast<std::size_t>(heads), width_of(x), row_of<float>(cosine, r),
+                             row_of<float>(sine, r), row_of<T>(out, r * heads), back);
     });
     return out;
   }
@@ -143,7 +141,8 @@ inline void put_swiglu(const at::Tensor& gate, const at::Tensor& up, const at::T
   });
 }
 
-/// Puts silu(gate) * up, dL/dgate and dL/dup into these, given dL/dout, in whose place any may be put.
+/// Puts silu(gate) * up, dL/dgate and dL/dup into these, given dL/dout; `dgate`, put last, may be any of the
+/// others' place.
 inline void pull_back_swiglu(const at::Tensor& gate, const at::Tensor& up, const at::Tensor& dout,
                              const at::Tensor& out, const at::Tensor& dgate, const at::Tensor& dup) {
   for_typed_rows(gate, rows_of(gate), [&]<class T>(T, std::int64_t first, std::size_t count) {
@@ -179,8 +178,7 @@ class joined_linear : public torch::autograd::Function<joined_linear> {
     const auto count = static_cast<std::size_t>(weights);
     const at::Tensor weight = at::cat(parts.slice(0, count));
     const bool biased = parts.size() > count;
-    const at::Tensor y =
-        biased ? at::linear(x, weight, at::cat(parts.slice(count))) : at::linear(x, weight);
+    const at::Tensor y = biased ? at::linear(x, weight, at::cat(parts.slice(count))) : at::linear(x, weight);
     std::vector<std::int64_t> sizes;
     for (const at::Tensor& part : parts.slice(0, count)) sizes.push_back(part.size(0));
     context->save_for_backward({x, weight});
