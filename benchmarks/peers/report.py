@@ -147,7 +147,7 @@ def report(rows, growths, left_out, done, arguments):
     ]
     title = "recllm and its peers"
     texts = [
-        f"One thread of {names[0] if names else 'this processor'}; peers in float32 by "
+        f"One thread on one core of {names[0] if names else 'this processor'}; peers in float32 by "
         f"{', '.join(f'{name} {version}' for name, version in versions_of(every).items())}. Rounds: {len(measured)} of "
         f"{arguments.rounds}; of a peer {arguments.repeats} repeats a process, ours as many as fill a second, after "
         "one that is not counted.",

@@ -74,12 +74,12 @@ RECLLM_INLINE void pack_strips_of(const float* from, std::size_t stride, std::si
   pack_strips<strip_keys>(from, stride, count, size, to.data());
 }
 
-/// c = strips * columns: keys x 64.
+/// c = strips * columns: keys x 64, of which the first `queries` are wanted.
 RECLLM_INLINE void strips_product(const std::vector<float>& strips, const std::vector<float>& columns,
-                                  std::size_t keys, std::size_t size, float* c) {
+                                  std::size_t keys, std::size_t size, std::size_t queries, float* c) {
   for (std::size_t t = 0; t < keys; t += strip_keys)
     product({strips.data() + t * size, 1, strip_keys}, columns.data(), tile_queries, c + t * tile_queries,
-            tile_queries, std::min(strip_keys, keys - t), tile_queries, size);
+            tile_queries, std::min(strip_keys, keys - t), padded(queries), size);
 }
 
 /// Query number n of a sequence is head n % queries of its token n / queries.
@@ -88,20 +88,6 @@ struct query_place {
 };
 RECLLM_INLINE query_place place_of(const group_sequences& g, const sequence_keys& s, std::size_t n) {
   return {s.first + n / g.queries, n % g.queries};
-}
-
-/// Scores of a tile's keys, minus infinity where a query does not see a key.
-RECLLM_INLINE void score_tile(std::span<const seen_keys> parts, std::size_t size, query_tile& tile) {
-  for (const seen_keys& part : parts) {
-    float* scores = tile.scores.data() + part.row * tile_queries;
-    strips_product(part.of->key_strips, tile.q_columns, part.count, size, scores);
-    if (!part.causal) continue;
-    // The first query of the tile sees the fewest.
-    for (std::size_t j = static_cast<std::size_t>(tile.seen[0]); j < part.count; ++j)
-      for (std::size_t i = 0; i < tile_queries; ++i)
-        if (static_cast<std::int32_t>(j) >= tile.seen[i])
-          scores[j * tile_queries + i] = -std::numeric_limits<float>::infinity();
-  }
 }
 
 /// What a tile sees: its queries, the keys of the prompt, where it is of a completion, and of its own.
@@ -113,6 +99,20 @@ struct tile_view {
 
   [[nodiscard]] std::span<const seen_keys> seen() const { return {parts, number}; }
 };
+
+/// Scores of a tile's keys, minus infinity where a query does not see a key.
+RECLLM_INLINE void score_tile(const tile_view& view, std::size_t size, query_tile& tile) {
+  for (const seen_keys& part : view.seen()) {
+    float* scores = tile.scores.data() + part.row * tile_queries;
+    strips_product(part.of->key_strips, tile.q_columns, part.count, size, view.queries, scores);
+    if (!part.causal) continue;
+    // The first query of the tile sees the fewest.
+    for (std::size_t j = static_cast<std::size_t>(tile.seen[0]); j < part.count; ++j)
+      for (std::size_t i = 0; i < tile_queries; ++i)
+        if (static_cast<std::int32_t>(j) >= tile.seen[i])
+          scores[j * tile_queries + i] = -std::numeric_limits<float>::infinity();
+  }
+}
 
 /// The tile whose first query is number `first` of its sequence.
 RECLLM_INLINE tile_view view_tile(const group_sequences& g, sequence_keys& prompt, sequence_keys& own,
@@ -135,15 +135,22 @@ RECLLM_INLINE void gather_queries(const group_sequences& g, const sequence_keys&
                                   const float* from, float scale, std::vector<float>& columns,
                                   std::vector<float>* rows) {
   const std::size_t width = padded(g.size);
-  columns.assign(g.size * tile_queries, 0.0f);
-  if (rows != nullptr) rows->assign(tile_queries * width, 0.0f);
-  for (std::size_t i = 0; i < view.queries; ++i) {
-    const query_place at = place_of(g, s, view.first + i);
-    const float* x = from + at.token * g.q_stride + at.head * g.size;
-    for (std::size_t d = 0; d < g.size; ++d) columns[d * tile_queries + i] = x[d] * scale;
-    if (rows != nullptr)
-      for (std::size_t d = 0; d < g.size; ++d) (*rows)[i * width + d] = x[d] * scale;
-  }
+  columns.resize(width * tile_queries);
+  if (rows != nullptr) rows->resize(tile_queries * width);
+  for (std::size_t i = 0; i < padded(view.queries); i += lanes)
+    for (std::size_t d = 0; d < g.size; d += lanes) {
+      floats block[lanes] = {};
+      for (std::size_t r = 0; r < std::min(lanes, view.queries - i); ++r) {
+        const query_place at = place_of(g, s, view.first + i + r);
+        load(from + at.token * g.q_stride + at.head * g.size, d, g.size, block[r]);
+        block[r] *= scale;
+      }
+      if (rows != nullptr)
+        for (std::size_t r = 0; r < lanes; ++r) kernel::at(rows->data() + (i + r) * width + d)->v = block[r];
+      transpose(block);
+      for (std::size_t r = 0; r < lanes; ++r)
+        kernel::at(columns.data() + (d + r) * tile_queries + i)->v = block[r];
+    }
 }
 
 /// `own` becomes the prompt (number 0) or a completion, which begins at token `next`; moves `next` past it.
@@ -190,7 +197,7 @@ RECLLM_CLONES inline void attend_sequences(const group_sequences& g, const float
     for (std::size_t first = 0; first < own.count * g.queries; first += tile_queries) {
       const tile_view view = view_tile(g, prompt, own, first, tile);
       gather_queries(g, own, view, q, 1.0f / std::sqrt(static_cast<float>(g.size)), tile.q_columns, nullptr);
-      score_tile(view.seen(), g.size, tile);
+      score_tile(view, g.size, tile);
       constexpr std::size_t vectors = tile_queries / lanes;
       floats most[vectors], totals[vectors] = {};
       for (std::size_t i = 0; i < vectors; ++i) most[i] = at(tile.scores.data() + i * lanes)->v;
@@ -264,12 +271,12 @@ RECLLM_CLONES inline void pull_back_sequences(const group_sequences& g, const fl
         tile.inner[i] = sum(products);
         tile.lse[i] = lse[from.token * g.lse_stride + from.head];
       }
-      score_tile(view.seen(), g.size, tile);
+      score_tile(view, g.size, tile);
       for (const seen_keys& part : view.seen())
-        strips_product(part.of->value_strips, tile.dout_columns, part.count, g.size,
+        strips_product(part.of->value_strips, tile.dout_columns, part.count, g.size, view.queries,
                        tile.slopes.data() + part.row * tile_queries);
       for (std::size_t j = 0; j < view.keys; ++j)
-        for (std::size_t i = 0; i < tile_queries; i += lanes) {
+        for (std::size_t i = 0; i < view.queries; i += lanes) {
           floats_at *s = at(tile.scores.data() + j * tile_queries + i),
                     *ds = at(tile.slopes.data() + j * tile_queries + i);
           floats p = s->v - at(tile.lse + i)->v;

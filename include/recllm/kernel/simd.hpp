@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__AVX2__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
@@ -119,6 +120,41 @@ RECLLM_INLINE float largest(const floats& v) {
   float most = v[0];
   for (std::size_t i = 1; i < lanes; ++i) most = v[i] > most ? v[i] : most;
   return most;
+}
+
+namespace detail {
+
+/// Swaps the off-diagonal blocks of Step x Step among blocks of twice the size.
+template <std::size_t Step, std::size_t... J>
+RECLLM_INLINE void swap_blocks(floats (&rows)[lanes], std::index_sequence<J...>) {
+#pragma GCC unroll 16
+  for (std::size_t i = 0; i < lanes; ++i) {
+    if ((i & Step) != 0) continue;
+    const floats upper = rows[i], lower = rows[i + Step];
+    rows[i] = __builtin_shufflevector(upper, lower, static_cast<int>(J & Step ? lanes + J - Step : J)...);
+    rows[i + Step] =
+        __builtin_shufflevector(upper, lower, static_cast<int>(J & Step ? lanes + J : J + Step)...);
+  }
+}
+
+}  // namespace detail
+
+/// Sixteen rows of sixteen floats become their columns.
+RECLLM_INLINE void transpose(floats (&rows)[lanes]) {
+  if (has_avx512()) {
+    constexpr auto columns = std::make_index_sequence<lanes>();
+    detail::swap_blocks<1>(rows, columns);
+    detail::swap_blocks<2>(rows, columns);
+    detail::swap_blocks<4>(rows, columns);
+    detail::swap_blocks<8>(rows, columns);
+  } else {  // shuffles of sixteen floats would be taken apart
+    for (std::size_t i = 0; i < lanes; ++i)
+      for (std::size_t j = 0; j < i; ++j) {
+        const float upper = rows[j][i];
+        rows[j][i] = rows[i][j];
+        rows[i][j] = upper;
+      }
+  }
 }
 
 /// v = e^v for v <= 88; 0 below -87. Relative error below 2e-7: e^v = 2^n e^r with |r| <= ln 2 / 2, the
