@@ -131,7 +131,7 @@ constexpr double weighted_lcs_of_few(const Predicted& predicted, const Target& t
 /// The largest sum of `weight(rank)` over the predicted ranks that a common subsequence uses; 0 for an empty
 /// list. `weight` takes ranks from 1 and is never negative. O((n + m + r) log m), r the number of equal
 /// pairs, which is at most n for a target of distinct items: the heaviest increasing subsequence (Jacobson
-/// and Vo, CPM 1992) on a Fenwick tree. No allocation while the target has at most 64 items.
+/// and Vo, CPM 1992) on a Fenwick tree. No allocation while the target has at most 256 items.
 template <List Predicted, List Target, class Weight = log2_discount>
 [[nodiscard]] constexpr double weighted_lcs(const Predicted& predicted, const Target& target,
                                             const Weight& weight = {}) {
@@ -144,7 +144,7 @@ template <List Predicted, List Target, class Weight = log2_discount>
   if (rows * width <= 256) return detail::weighted_lcs_by_rows(predicted, target, weight);
 
   const detail::places<Target, detail::item_of<Predicted>> places(target, detail::words_from::back);
-  detail::scratch<double, 65> tree(width + 1);  // maxima of the values of subsequences that end at a place
+  detail::scratch<double, 257> tree(width + 1);  // maxima of the values of subsequences that end at a place
   const std::span<double> best = *tree;
   std::ranges::fill(best, 0.0);
   std::size_t rank = 0, pairs = 0;
@@ -183,14 +183,30 @@ template <List Predicted, List Target, class Weight = log2_discount>
   return best > 0.0 ? weighted_lcs(predicted, target, weight) / best : 0.0;
 }
 
+namespace detail {
+
+/// lcs_length() where b has at most 64 items: no branches but those of looking up.
+template <List A, class Places>
+constexpr std::size_t lcs_length_of_few(const A& a, const Places& places) {
+  std::uint64_t row = ~std::uint64_t{0};
+  for (const auto& item : a) {
+    const std::uint64_t matches = row & places[places.find(item)].bits;
+    row = (row + matches) | (row & ~matches);
+  }
+  return static_cast<std::size_t>(bit_count(~row));
+}
+
+}  // namespace detail
+
 /// The number of items in the longest common subsequence, 64 places of `b` at a time. No allocation while `b`
-/// has at most 64 items. Source: Hyyro, "Bit-parallel LCS-length computation revisited", AWOCA 2004.
+/// has at most 256 items. Source: Hyyro, "Bit-parallel LCS-length computation revisited", AWOCA 2004.
 template <List A, List B>
 [[nodiscard]] constexpr std::size_t lcs_length(const A& a, const B& b) {
   const auto width = static_cast<std::size_t>(std::ranges::size(b));
   const detail::places<B, detail::item_of<A>> places(b, detail::words_from::front);
   const std::size_t count = (width + 63) / 64;
-  detail::scratch<std::uint64_t, 1> rows(count);
+  if (count <= 1) return detail::lcs_length_of_few(a, places);
+  detail::scratch<std::uint64_t, 4> rows(count);
   const std::span<std::uint64_t> row = *rows;  // bit j is 0 where the LCS grows by the j-th item of b
   std::ranges::fill(row, ~std::uint64_t{0});
 

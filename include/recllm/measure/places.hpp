@@ -1,6 +1,7 @@
 // Where each item of a list stands, as bits: what the longest common subsequences look up.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <concepts>
@@ -73,7 +74,7 @@ constexpr int bit_count(std::uint64_t bits) {
 struct place_word {
   std::uint64_t bits;
   std::uint32_t word;
-  std::uint32_t next;  ///< 1 + the entry of the item's next word; 0 = none
+  std::uint32_t next;  ///< the entry of the item's next word; 0 = none
 };
 
 /// Which of an item's words comes first.
@@ -87,17 +88,18 @@ class places {
   constexpr places(const L& list, words_from order)
       : list_(list),
         size_(static_cast<std::size_t>(std::ranges::size(list))),
-        shift_(64 - std::countr_zero(std::bit_ceil(2 * size_ + 2))),
+        shift_(64 - std::countr_zero(std::bit_ceil(4 * std::max<std::size_t>(size_, 1)))),
         slots_(std::size_t{1} << (64 - shift_)),
-        words_(size_) {
+        words_(size_ + 1) {
     for (std::uint32_t& slot : *slots_) slot = 0;
+    (*words_)[0] = {};
     for (std::size_t i = 0; i < size_; ++i) add(order == words_from::back ? i : size_ - 1 - i);
   }
 
-  /// 1 + the entry of the item's first word; 0 = the item is not in the list.
+  /// The entry of the item's first word; 0, which has no bits, where the item is not in the list.
   [[nodiscard]] constexpr std::uint32_t find(const Item& item) const { return (*slots_)[slot_of(item)]; }
   [[nodiscard]] constexpr const place_word& operator[](std::uint32_t found) const {
-    return (*words_)[found - 1];
+    return (*words_)[found];
   }
 
  private:
@@ -111,7 +113,7 @@ class places {
     std::size_t slot =
         hash_of<T, std::conditional_t<std::same_as<T, Item>, item_of<L>, Item>>(item) >> shift_;
     for (; slots[slot] != 0; slot = (slot + 1) & (slots.size() - 1)) {
-      const place_word& known = (*words_)[slots[slot] - 1];
+      const place_word& known = (*words_)[slots[slot]];
       if (same_item(at(64 * std::size_t{known.word} + static_cast<std::size_t>(std::countr_zero(known.bits))),
                     item))
         break;
@@ -124,19 +126,19 @@ class places {
     std::uint32_t& slot = (*slots_)[slot_of(at(place))];
     const auto word = static_cast<std::uint32_t>(place / 64);
     const std::uint64_t bit = std::uint64_t{1} << (place % 64);
-    if (slot != 0 && words[slot - 1].word == word) {
-      words[slot - 1].bits |= bit;
+    if (slot != 0 && words[slot].word == word) {
+      words[slot].bits |= bit;
     } else {
-      words[used_] = {bit, word, slot};
-      slot = ++used_;
+      words[++used_] = {bit, word, slot};
+      slot = used_;
     }
   }
 
   const L& list_;
   std::size_t size_;
   int shift_;
-  scratch<std::uint32_t, 256> slots_;
-  scratch<place_word, 64> words_;
+  scratch<std::uint32_t, 1024> slots_;
+  scratch<place_word, 257> words_;
   std::uint32_t used_ = 0;
 };
 
