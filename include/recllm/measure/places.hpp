@@ -98,9 +98,7 @@ class places {
 
   /// The entry of the item's first word; 0, which has no bits, where the item is not in the list.
   [[nodiscard]] constexpr std::uint32_t find(const Item& item) const { return (*slots_)[slot_of(item)]; }
-  [[nodiscard]] constexpr const place_word& operator[](std::uint32_t found) const {
-    return (*words_)[found];
-  }
+  [[nodiscard]] constexpr const place_word& operator[](std::uint32_t found) const { return (*words_)[found]; }
 
  private:
   [[nodiscard]] constexpr const auto& at(std::size_t place) const {
