@@ -173,12 +173,16 @@ void measure(benchmark::State& state, const counters& about, const Work& work) {
   state.counters["peak_MiB"] = benchmarks::peak_bytes() / 0x1p20;
 }
 
+/// Of all completions of a step.
+double sampled_tokens(const setting& s) {
+  return static_cast<double>(s.size.prompts * s.group * answer_tokens);
+}
+
 void generate(benchmark::State& state, const setting& s) {
   const policy_type policy = policy_of(s);
   const std::vector<text> prompts = prompts_of(policy, s.size.prompts, s.tokens);
-  const auto tokens = static_cast<double>(s.size.prompts * s.group * answer_tokens);
   std::size_t drawn = 0;
-  measure(state, {{"check", check_of(policy)}, {"tokens", tokens}},
+  measure(state, {{"check", check_of(policy)}, {"tokens", sampled_tokens(s)}},
           [&] { benchmark::DoNotOptimize(policy.sample(prompts, s.group, random_stream(++drawn))); });
 }
 
@@ -186,8 +190,7 @@ void generate(benchmark::State& state, const setting& s) {
 void log_probs(benchmark::State& state, const setting& s) {
   const policy_type policy = policy_of(s);
   const auto r = policy.sample(prompts_of(policy, s.size.prompts, s.tokens), s.group, random_stream(1));
-  const auto tokens = static_cast<double>(s.size.prompts * s.group * answer_tokens);
-  measure(state, {{"check", check_of(policy)}, {"tokens", tokens}}, [&] {
+  measure(state, {{"check", check_of(policy)}, {"tokens", sampled_tokens(s)}}, [&] {
     benchmark::DoNotOptimize(policy.log_probs(r, {0, r.rows()}));
   });
 }
@@ -197,14 +200,13 @@ void grpo_step(benchmark::State& state, const setting& s) {
   const double check = check_of(policy);
   const policy_type reference = policy;
   const std::vector<text> prompts = prompts_of(policy, s.size.prompts, s.tokens);
-  const auto tokens = static_cast<double>(s.size.prompts * s.group * answer_tokens);
   const auto goal = [](const text&, const text& answer) {
     return static_cast<double>(answer.tokens.front() % 7);
   };
   auto steps = train(policy, grpo{.kl_coef = 0.04}, goal, prompts,
                      {.steps = 1'000'000, .group_size = s.group, .learning_rate = 1e-6}, &reference);
   auto step = steps.begin();
-  measure(state, {{"check", check}, {"tokens", tokens}}, [&] {
+  measure(state, {{"check", check}, {"tokens", sampled_tokens(s)}}, [&] {
     benchmark::DoNotOptimize(*step);
     ++step;
   });

@@ -9,6 +9,14 @@ import subprocess
 
 from works import GROWTH, HERE, NO_MODEL, PRODUCT, SEQUENCES, epoch_lengths, flops
 
+HOW = {  # work without a model: what is measured, and how
+    "lcs": "a pair of lists; rapidfuzz by a call a pair from Python, and by cdist, which computes a matrix of pairs "
+    "without going back to Python. Of the processor's time, the best of 20 and of 5, of ours the best of 5 means.",
+    "evaluator": "512 users' scores of every item, histories masked, to six measures at four cutoffs, which are the "
+    "same; of the processor's time, the best of 5, of ours the best of 5 means.",
+    "tokenizer encode": "of the processor's time, the best of 3, of ours the best of 5 means.",
+}
+
 
 def median(measurement, of, done, part=None):
     values = (lines[measurement][of] for lines in done)
@@ -162,19 +170,8 @@ def report(rows, growths, left_out, done, arguments):
         if row.work == "sft_epoch" and measured:
             texts.append(epoch_text(measured[0][row.pair(model)[0]], arguments))
             break
-    if any(row.work == "lcs" for row, _, why in missing if not why):
-        texts.append(
-            "lcs: a pair of lists; rapidfuzz by a call a pair from Python, and by cdist, which computes a matrix of "
-            "pairs without going back to Python. Of the processor's time, the best of 20 and of 5, of ours the best of "
-            "5 means."
-        )
-    if any(row.work == "evaluator" for row, _, why in missing if not why):
-        texts.append(
-            "evaluator: 512 users' scores of every item, histories masked, to six measures at four cutoffs, which are "
-            "the same; of the processor's time, the best of 5, of ours the best of 5 means."
-        )
-    if any(row.work == "tokenizer encode" for row, _, why in missing if not why):
-        texts.append("tokenizer encode: of the processor's time, the best of 3, of ours the best of 5 means.")
+    shown_works = {row.work for row, _, why in missing if not why}
+    texts += [f"{work}: {how}" for work, how in HOW.items() if work in shown_works]
     if left_out:
         texts.append(f"Left out: {listed(left_out)}.")
     header = ["work", "model", "peer", "seconds, peer", "ours", "MiB, peer", "ours", "ratio", "goal", "met"]

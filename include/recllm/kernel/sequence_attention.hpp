@@ -44,7 +44,7 @@ struct sequence_keys {
   std::vector<float> dkeys, dvalues;      // count x width
 };
 
-/// Room for one tile: numbers of `queries` queries, transposed (size x 64) and not (64 x width).
+/// Room for one tile: numbers of `queries` queries, transposed (width x 64) and not (64 x width).
 struct query_tile {
   std::vector<float> q_columns, q, dout_columns, dout, out, dq;
   std::vector<float> scores, slopes;  // keys x 64

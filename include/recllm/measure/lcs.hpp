@@ -231,7 +231,7 @@ template <List A, List B>
     carry_up_to(count);
   }
   std::size_t length = 0;
-  for (const std::uint64_t bits : row) length += static_cast<std::size_t>(std::popcount(~bits));
+  for (const std::uint64_t bits : row) length += static_cast<std::size_t>(detail::bit_count(~bits));
   return length;
 }
 

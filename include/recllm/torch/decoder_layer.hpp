@@ -63,7 +63,7 @@ template <class Attend, class Drop>
     for (const std::string& name : qkv_names) qkv.push_back(linear(y, name));
   at::Tensor q = qkv[0].view({n, config.num_attention_heads, size});
   at::Tensor k = qkv[1].view({n, config.num_key_value_heads, size});
-  const at::Tensor v = qkv[2].contiguous().view({n, config.num_key_value_heads, size});
+  const at::Tensor v = qkv[2].view({n, config.num_key_value_heads, size});
   if (config.model_type == "qwen3") {
     q = norm(q.contiguous(), "self_attn.q_norm");
     k = norm(k.contiguous(), "self_attn.k_norm");

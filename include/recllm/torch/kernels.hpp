@@ -9,7 +9,7 @@ namespace recllm::torch_bridge {
 /// Both compute the same to rounding.
 enum class kernels {
   fused,  ///< one pass over the data each (recllm/kernel/), and packed weights in sampling, where there is
-          ///< such a kernel: on the CPU, in float32
+          ///< such a kernel: on the CPU, in float32; a layer's q, k and v by one product
   plain   ///< libtorch's operators
 };
 
