@@ -2,6 +2,7 @@
 #include <recllm/torch/kernels.hpp>
 
 #include <recllm/torch/causal_lm.hpp>
+#include <recllm/torch/layer_functions.hpp>
 
 #include "support/catch.hpp"
 
@@ -113,4 +114,19 @@ TEST_CASE("what a row continues with does not depend on the rows that have ended
   for (const auto& tokens : r.tokens) ended += tokens.size() < 11 ? 1 : 0;
   REQUIRE(ended > 30);
   CHECK((p.log_probs(r, {0, r.rows()}) - r.log_probs).cwiseAbs().maxCoeff() < 1e-5f);
+}
+
+TEST_CASE("the gradients of an MLP's rows, none to several stretches, are autograd's") {
+  const std::int64_t rows = GENERATE(0, 3, 1024, 1025, 2500);
+  INFO(rows << " rows");
+  at::manual_seed(rows);
+  const at::Tensor x = at::randn({rows, 8}), slopes = at::randn({rows, 8});
+  const std::vector<at::Tensor> inputs{x, at::randn({12, 8}), at::randn({12, 8}), at::randn({8, 12})};
+  for (const at::Tensor& t : inputs) t.set_requires_grad(true);
+  const auto gradients = [&](const at::Tensor& y) { return torch::autograd::grad({y}, inputs, {slopes}); };
+  const at::Tensor ours = swiglu_mlp(inputs[0], inputs[1], inputs[2], inputs[3]),
+                   theirs = at::linear(at::silu(at::linear(x, inputs[1])) * at::linear(x, inputs[2]), inputs[3]);
+  CHECK(at::allclose(ours, theirs, 1e-4, 1e-5));
+  const auto got = gradients(ours), expected = gradients(theirs);
+  for (std::size_t i = 0; i < inputs.size(); ++i) CHECK(at::allclose(got[i], expected[i], 1e-4, 1e-4));
 }

@@ -256,10 +256,10 @@ class fused_mlp : public torch::autograd::Function<fused_mlp> {
  private:
   static constexpr std::int64_t most_rows = 1024;  // as fast as all rows in one product
 
-  /// Calls work(rows) for stretches of about as many rows; rows(t) are those of t.
+  /// Calls work(rows) for stretches of about as many rows, once at least; rows(t) are those of t.
   template <class Work>
   static void for_stretches(std::int64_t n, const Work& work) {
-    const std::int64_t parts = (n + most_rows - 1) / most_rows;
+    const std::int64_t parts = std::max<std::int64_t>(1, (n + most_rows - 1) / most_rows);
     for (std::int64_t part = 0; part < parts; ++part) {
       const std::int64_t first = n * part / parts, last = n * (part + 1) / parts;
       work([&](const at::Tensor& t) { return t.narrow(0, first, last - first); });
