@@ -65,7 +65,7 @@ class fused_decoder {
             .to(at::kFloat);
     std::tie(cosine_, sine_) = rotation(config_, at::arange(prompt_room_ + room_, at::kLong));
     embedding_ = model.weights().at("model.embed_tokens.weight").detach();
-    head_ = packed_linear(model.head().detach(), std::nullopt);
+    head_ = packed_linear(model.head().detach(), std::nullopt, memory_);
   }
 
   /// Logits of `count` rows' next tokens from row `first`, count x V, float32.
@@ -133,11 +133,11 @@ class fused_decoder {
     });
   }
 
-  void keep_prompts(layer& one, const packed_batch& batch, const at::Tensor& k, const at::Tensor& v) const {
+  void keep_prompts(layer& one, const packed_batch& batch, const at::Tensor& k, const at::Tensor& v) {
     const std::int64_t prompts = static_cast<std::int64_t>(lengths_.size());
     const std::int64_t heads = config_.num_key_value_heads, size = config_.head_size();
-    one.prompt_keys = at::zeros({prompts, heads, size, prompt_room_}, at::kFloat);
-    one.prompt_values = at::zeros({prompts, heads, prompt_room_, size}, at::kFloat);
+    one.prompt_keys = memory_.empty({prompts, heads, size, prompt_room_}, at::kFloat).zero_();
+    one.prompt_values = memory_.empty({prompts, heads, prompt_room_, size}, at::kFloat).zero_();
     for (std::int64_t p = 0; p < prompts; ++p) {
       const packed_batch::group& g = batch.groups[static_cast<std::size_t>(p)];
       one.prompt_keys[p].narrow(2, 0, g.tokens).copy_(k.narrow(0, g.first, g.tokens).permute({1, 2, 0}));
@@ -146,7 +146,7 @@ class fused_decoder {
   }
 
   /// Several projections of one input as one.
-  [[nodiscard]] packed_linear joined(const std::string& prefix, std::span<const char* const> names) const {
+  [[nodiscard]] packed_linear joined(const std::string& prefix, std::span<const char* const> names) {
     std::vector<at::Tensor> weights, biases;
     bool biased = false;
     for (const char* name : names) {
@@ -157,7 +157,7 @@ class fused_decoder {
                            ? bias->second.detach()
                            : at::zeros({weights.back().size(0)}, weights.back().options()));
     }
-    return {at::cat(weights), biased ? std::optional(at::cat(biases)) : std::nullopt};
+    return {at::cat(weights), biased ? std::optional(at::cat(biases)) : std::nullopt, memory_};
   }
 
   /// Weights as say() reads them, and room for what the rows will say.
@@ -183,8 +183,8 @@ class fused_decoder {
       one.output = joined(prefix, output);
       one.gate_up = joined(prefix, gate_up);
       one.down = joined(prefix, down);
-      one.keys = at::zeros({rows, heads, size, room_}, at::kFloat);
-      one.values = at::zeros({rows, heads, room_, size}, at::kFloat);
+      one.keys = memory_.empty({rows, heads, size, room_}, at::kFloat).zero_();
+      one.values = memory_.empty({rows, heads, room_, size}, at::kFloat).zero_();
     }
     norm_ = norm("model.norm");
   }
@@ -251,6 +251,7 @@ class fused_decoder {
   std::vector<std::int64_t> lengths_;               // P
   std::vector<std::size_t> prompt_of_;              // R
   std::vector<layer> layers_;
+  arena memory_;
   packed_linear head_;
   at::Tensor norm_, embedding_, cosine_, sine_;
   at::Tensor hidden_;  // R x d: at each row's newest token

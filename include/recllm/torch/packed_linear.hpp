@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <recllm/kernel/linear.hpp>
+#include <recllm/torch/arena.hpp>
 #include <recllm/torch/kernels.hpp>
 #include <recllm/torch/torch.hpp>
 
@@ -21,7 +22,7 @@ class packed_linear {
   packed_linear() = default;
 
   /// W: out x in; b: out, or none.
-  packed_linear(const at::Tensor& weight, const std::optional<at::Tensor>& bias)
+  packed_linear(const at::Tensor& weight, const std::optional<at::Tensor>& bias, arena& memory)
       : weight_(weight.contiguous()), out_(weight.size(0)), in_(weight.size(1)) {
     const bool exact = weight.scalar_type() == at::kFloat;
     if (exact ? kernel::has_avx512() : kernel::has_amx()) {
@@ -29,9 +30,9 @@ class packed_linear {
       if (bias) bias_ = bias->to(at::kFloat).contiguous();
       detail::with_kernel_type(weight_, [&]<class T>(T) {
         const at::Tensor packed =
-            at::empty({static_cast<std::int64_t>(kernel::packed_weight_size<T>(
-                          static_cast<std::size_t>(out_), static_cast<std::size_t>(in_)))},
-                      weight.options());
+            memory.empty({static_cast<std::int64_t>(kernel::packed_weight_size<T>(
+                             static_cast<std::size_t>(out_), static_cast<std::size_t>(in_)))},
+                         weight.scalar_type());
         kernel::pack_weight(static_cast<const T*>(weight_.data_ptr()), static_cast<std::size_t>(out_),
                             static_cast<std::size_t>(in_), static_cast<T*>(packed.data_ptr()));
         weight_ = packed;
