@@ -125,7 +125,8 @@ TEST_CASE("the gradients of an MLP's rows, none to several stretches, are autogr
   for (const at::Tensor& t : inputs) t.set_requires_grad(true);
   const auto gradients = [&](const at::Tensor& y) { return torch::autograd::grad({y}, inputs, {slopes}); };
   const at::Tensor ours = swiglu_mlp(inputs[0], inputs[1], inputs[2], inputs[3]),
-                   theirs = at::linear(at::silu(at::linear(x, inputs[1])) * at::linear(x, inputs[2]), inputs[3]);
+                   theirs =
+                       at::linear(at::silu(at::linear(x, inputs[1])) * at::linear(x, inputs[2]), inputs[3]);
   CHECK(at::allclose(ours, theirs, 1e-4, 1e-5));
   const auto got = gradients(ours), expected = gradients(theirs);
   for (std::size_t i = 0; i < inputs.size(); ++i) CHECK(at::allclose(got[i], expected[i], 1e-4, 1e-4));

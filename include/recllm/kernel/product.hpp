@@ -79,6 +79,7 @@ RECLLM_INLINE void product(left_factor a, const float* b, std::size_t b_stride, 
   if (has_avx512()) {
     detail::product_rows<12, 2>(a, b, b_stride, c, c_stride, rows, columns, inner, add);
     detail::product_rows<4, 2>(a, b, b_stride, c, c_stride, rows, columns, inner, add);
+    detail::product_rows<3, 4>(a, b, b_stride, c, c_stride, rows, columns, inner, add);
   }
   detail::product_rows<6, 1>(a, b, b_stride, c, c_stride, rows, columns, inner, add);
   detail::product_rows<2, 4>(a, b, b_stride, c, c_stride, rows, columns, inner, add);

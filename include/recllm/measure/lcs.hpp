@@ -156,7 +156,7 @@ template <List Predicted, List Target, class Weight = log2_discount>
       for (std::uint64_t bits = places[at].bits; bits != 0;) {
         const int bit = 63 - std::countl_zero(bits);
         bits ^= std::uint64_t{1} << bit;
-        const std::size_t before = 64 * std::size_t{places[at].word} + static_cast<std::size_t>(bit);
+        const std::size_t before = 64 * places[at].word() + static_cast<std::size_t>(bit);
         double value = 0.0;
         for (std::size_t node = before; node != 0; node &= node - 1) value = std::max(value, best[node]);
         value += gain;
@@ -185,15 +185,27 @@ template <List Predicted, List Target, class Weight = log2_discount>
 
 namespace detail {
 
-/// lcs_length() where b has at most 64 items: no branches but those of looking up.
-template <List A, class Places>
+/// lcs_length() where b has at most 64 * Words items: hardly a branch depends on them, to be mispredicted.
+template <std::size_t Words, List A, class Places>
 constexpr std::size_t lcs_length_of_few(const A& a, const Places& places) {
-  std::uint64_t row = ~std::uint64_t{0};
+  std::array<std::uint64_t, Words> row;
+  row.fill(~std::uint64_t{0});
   for (const auto& item : a) {
-    const std::uint64_t matches = row & places[places.find(item)].bits;
-    row = (row + matches) | (row & ~matches);
+    std::array<std::uint64_t, Words> equal{};
+    std::uint32_t at = places.find(item);  // of an item that is not in b entry 0, which changes nothing
+    equal[Words == 1 ? 0 : places[at].word()] = places[at].bits;
+    if constexpr (Words > 1)
+      while ((at = places[at].next) != 0) equal[places[at].word()] = places[at].bits;
+    std::uint64_t carry = 0;
+    for (std::size_t word = 0; word < Words; ++word) {
+      const std::uint64_t matches = row[word] & equal[word], sum = row[word] + matches, carried = sum + carry;
+      carry = (sum < matches ? 1 : 0) | (carried < sum ? 1 : 0);
+      row[word] = carried | (row[word] ^ matches);
+    }
   }
-  return static_cast<std::size_t>(bit_count(~row));
+  std::size_t length = 0;
+  for (const std::uint64_t bits : row) length += static_cast<std::size_t>(bit_count(~bits));
+  return length;
 }
 
 }  // namespace detail
@@ -205,11 +217,9 @@ template <List A, List B>
   const auto width = static_cast<std::size_t>(std::ranges::size(b));
   const detail::places<B, detail::item_of<A>> places(b, detail::words_from::front);
   const std::size_t count = (width + 63) / 64;
-  if (count <= 1) return detail::lcs_length_of_few(a, places);
-  detail::scratch<std::uint64_t, 4> rows(count);
-  const std::span<std::uint64_t> row = *rows;  // bit j is 0 where the LCS grows by the j-th item of b
-  std::ranges::fill(row, ~std::uint64_t{0});
-
+  if (count <= 1) return detail::lcs_length_of_few<1>(a, places);
+  if (count <= 4) return detail::lcs_length_of_few<4>(a, places);
+  std::vector<std::uint64_t> row(count, ~std::uint64_t{0});  // bit j: 0 where the LCS grows by b's j-th item
   for (const auto& item : a) {
     // row = (row + matches) | (row & ~matches), words without matches changed by the carry alone.
     std::size_t word = 0;
@@ -221,8 +231,8 @@ template <List A, List B>
       }
     };
     for (std::uint32_t at = places.find(item); at != 0; at = places[at].next) {
-      carry_up_to(places[at].word);
-      word = places[at].word;
+      carry_up_to(places[at].word());
+      word = places[at].word();
       const std::uint64_t matches = row[word] & places[at].bits, sum = row[word] + matches;
       row[word] = (sum + carry) | (row[word] & ~matches);
       carry = sum < matches || sum + carry < sum ? 1 : 0;

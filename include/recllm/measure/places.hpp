@@ -70,11 +70,13 @@ constexpr int bit_count(std::uint64_t bits) {
   return static_cast<int>((bits * 0x0101010101010101u) >> 56);
 }
 
-/// The places of one item among 64 neighbours of the list: bit b stands for place 64 * word + b.
+/// The places of one item among 64 neighbours of the list: bit b stands for place 64 * word() + b.
 struct place_word {
   std::uint64_t bits;
-  std::uint32_t word;
-  std::uint32_t next;  ///< the entry of the item's next word; 0 = none
+  std::uint32_t place;  ///< any of them
+  std::uint32_t next;   ///< the entry of the item's next word; 0 = none
+
+  [[nodiscard]] constexpr std::size_t word() const { return place / 64; }
 };
 
 /// Which of an item's words comes first.
@@ -97,7 +99,18 @@ class places {
   }
 
   /// The entry of the item's first word; 0, which has no bits, where the item is not in the list.
-  [[nodiscard]] constexpr std::uint32_t find(const Item& item) const { return (*slots_)[slot_of(item)]; }
+  [[nodiscard]] constexpr std::uint32_t find(const Item& item) const {
+    if constexpr (Integer<Item> && Integer<item_of<L>>) {
+      if (size_ == 0) return 0;
+      // Whether an item is in the list cannot be foretold, a collision can: asm keeps the compiler from
+      // making two branches of one. Entry 0 is compared as if it were of place 0.
+      const std::uint32_t found = (*slots_)[first_slot(item)];
+      std::uint32_t unequal = same_item(at((*words_)[found].place), item) ? 0 : 1;
+      if (!std::is_constant_evaluated()) asm("" : "+r"(unequal));
+      if ((found & (0 - unequal)) == 0) return found;
+    }
+    return (*slots_)[slot_of(item)];
+  }
   [[nodiscard]] constexpr const place_word& operator[](std::uint32_t found) const { return (*words_)[found]; }
 
  private:
@@ -106,28 +119,27 @@ class places {
   }
 
   template <class T>
+  [[nodiscard]] constexpr std::size_t first_slot(const T& item) const {
+    return hash_of<T, std::conditional_t<std::same_as<T, Item>, item_of<L>, Item>>(item) >> shift_;
+  }
+
+  template <class T>
   [[nodiscard]] constexpr std::size_t slot_of(const T& item) const {
     const std::span<const std::uint32_t> slots = *slots_;
-    std::size_t slot =
-        hash_of<T, std::conditional_t<std::same_as<T, Item>, item_of<L>, Item>>(item) >> shift_;
-    for (; slots[slot] != 0; slot = (slot + 1) & (slots.size() - 1)) {
-      const place_word& known = (*words_)[slots[slot]];
-      if (same_item(at(64 * std::size_t{known.word} + static_cast<std::size_t>(std::countr_zero(known.bits))),
-                    item))
-        break;
-    }
+    std::size_t slot = first_slot(item);
+    while (slots[slot] != 0 && !same_item(at((*words_)[slots[slot]].place), item))
+      slot = (slot + 1) & (slots.size() - 1);
     return slot;
   }
 
   constexpr void add(std::size_t place) {
     const std::span<place_word> words = *words_;
     std::uint32_t& slot = (*slots_)[slot_of(at(place))];
-    const auto word = static_cast<std::uint32_t>(place / 64);
     const std::uint64_t bit = std::uint64_t{1} << (place % 64);
-    if (slot != 0 && words[slot].word == word) {
+    if (slot != 0 && words[slot].word() == place / 64) {
       words[slot].bits |= bit;
     } else {
-      words[++used_] = {bit, word, slot};
+      words[++used_] = {bit, static_cast<std::uint32_t>(place), slot};
       slot = used_;
     }
   }

@@ -42,7 +42,8 @@ class arena {
 #ifdef __linux__
     ::madvise(memory, static_cast<std::size_t>(whole), MADV_HUGEPAGE);  // a wish: small pages do, too
 #endif
-    return at::from_blob(memory, {whole}, [](void* p) { std::free(p); }, at::kByte);
+    return at::from_blob(
+        memory, {whole}, [](void* p) { std::free(p); }, at::kByte);
   }
 
   at::Tensor chunk_;  // bytes, of which used_ are taken
