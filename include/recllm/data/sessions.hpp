@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include <range/v3/view/chunk_by.hpp>
+
 #include <recllm/core/check.hpp>
 #include <recllm/data/interactions.hpp>
 
@@ -20,18 +22,13 @@ namespace recllm {
                                                                      std::int64_t gap_seconds = 1800) {
   require(gap_seconds >= 0, "recllm: sessions_of: the gap is ", gap_seconds,
           " seconds; expected 0 seconds or more");
-  std::vector<std::span<const event>> sessions;
-  std::size_t from = 0;
-  for (std::size_t i = 0; i < history.size(); ++i) {
-    const bool last = i + 1 == history.size();
+  const auto follows = [gap = static_cast<std::uint64_t>(gap_seconds)](const event& a, const event& b) {
     // Unsigned: a pause may be longer than std::int64_t can tell.
-    if (!last &&
-        static_cast<std::uint64_t>(history[i + 1].time) - static_cast<std::uint64_t>(history[i].time) <=
-            static_cast<std::uint64_t>(gap_seconds))
-      continue;
-    sessions.push_back(history.subspan(from, i + 1 - from));
-    from = i + 1;
-  }
+    return static_cast<std::uint64_t>(b.time) - static_cast<std::uint64_t>(a.time) <= gap;
+  };
+  std::vector<std::span<const event>> sessions;
+  for (const auto session : history | ranges::views::chunk_by(follows))
+    sessions.emplace_back(session.begin(), session.end());
   return sessions;
 }
 
