@@ -185,6 +185,13 @@ template <List Predicted, List Target, class Weight = log2_discount>
 
 namespace detail {
 
+/// The length that a row of bits stands for: where the LCS grows by an item of b, its bit is 0.
+constexpr std::size_t zeros_in(std::span<const std::uint64_t> row) {
+  std::size_t zeros = 0;
+  for (const std::uint64_t bits : row) zeros += static_cast<std::size_t>(bit_count(~bits));
+  return zeros;
+}
+
 /// lcs_length() where b has at most 64 * Words items: hardly a branch depends on them, to be mispredicted.
 template <std::size_t Words, List A, class Places>
 constexpr std::size_t lcs_length_of_few(const A& a, const Places& places) {
@@ -203,9 +210,7 @@ constexpr std::size_t lcs_length_of_few(const A& a, const Places& places) {
       row[word] = carried | (row[word] ^ matches);
     }
   }
-  std::size_t length = 0;
-  for (const std::uint64_t bits : row) length += static_cast<std::size_t>(bit_count(~bits));
-  return length;
+  return zeros_in(row);
 }
 
 }  // namespace detail
@@ -219,7 +224,7 @@ template <List A, List B>
   const std::size_t count = (width + 63) / 64;
   if (count <= 1) return detail::lcs_length_of_few<1>(a, places);
   if (count <= 4) return detail::lcs_length_of_few<4>(a, places);
-  std::vector<std::uint64_t> row(count, ~std::uint64_t{0});  // bit j: 0 where the LCS grows by b's j-th item
+  std::vector<std::uint64_t> row(count, ~std::uint64_t{0});
   for (const auto& item : a) {
     // row = (row + matches) | (row & ~matches), words without matches changed by the carry alone.
     std::size_t word = 0;
@@ -240,9 +245,7 @@ template <List A, List B>
     }
     carry_up_to(count);
   }
-  std::size_t length = 0;
-  for (const std::uint64_t bits : row) length += static_cast<std::size_t>(detail::bit_count(~bits));
-  return length;
+  return detail::zeros_in(row);
 }
 
 }  // namespace recllm::measure

@@ -21,7 +21,7 @@ class packed_linear {
  public:
   packed_linear() = default;
 
-  /// W: out x in; b: out, or none.
+  /// W: out x in; b: out, or none. What kernel/linear.hpp reads lies in `memory`.
   packed_linear(const at::Tensor& weight, const std::optional<at::Tensor>& bias, arena& memory)
       : weight_(weight.contiguous()), out_(weight.size(0)), in_(weight.size(1)) {
     const bool exact = weight.scalar_type() == at::kFloat;
