@@ -15,11 +15,11 @@ using namespace recllm;
 namespace {
 
 float rounded(float x) {
-  kernel::bfloat16 bits[kernel::lanes];
-  kernel::floats v{};
+  kernel::bfloat16 bits{};
+  kernel::floats<4> v{};
   v[0] = x;
-  kernel::store(v, 0, 1, bits);
-  return kernel::value(bits[0]);
+  kernel::store(v, 0, 1, &bits);
+  return kernel::value(bits);
 }
 
 template <class T>
@@ -49,7 +49,7 @@ void check_linear(std::uint64_t seed) {
   kernel::pack_rows(x.data(), rows, in, packed_rows.data());
   constexpr float untouched = 1234.0f;
   std::vector<float> y(rows * out + 1, untouched);
-  const std::size_t middle = std::min(out, kernel::panel_rows<T> * (1 + rng.below(3)));
+  const std::size_t middle = std::min(out, kernel::panel_rows<T>() * (1 + rng.below(3)));
   kernel::linear(packed_rows.data(), packed_weight.data(), biased ? bias.data() : nullptr, rows, in, out, 0,
                  middle, y.data());
   if (middle < out)

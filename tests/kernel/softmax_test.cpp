@@ -74,8 +74,8 @@ TEMPLATE_TEST_CASE("scores and slopes are those of softmax", "", float, kernel::
   const std::size_t count = 1 + rng.below(3000), target = count < 4 ? 0 : count / 2 - (count / 2) % 7;
   std::vector<TestType> logits(count);
   const row drawn = make_row(rng, count, 1.0, count > 7);
-  for (std::size_t i = 0; i < count; i += kernel::lanes) {
-    kernel::floats v{};
+  for (std::size_t i = 0; i < count; i += RECLLM_LANES) {
+    kernel::floats<RECLLM_LANES> v{};
     kernel::load(drawn.logits.data(), i, count, v);
     kernel::store(v, i, count, logits.data());
   }

@@ -15,7 +15,7 @@
 namespace recllm::kernel {
 
 /// The cache of one key-value head and one prompt, and the completions that go on from it. Places beyond
-/// those in use may hold anything finite; `size` is a multiple of `lanes`, as are the rooms.
+/// those in use may hold anything finite; `size` is a multiple of sixteen, as are the rooms.
 struct group_head {
   const float* prompt_keys;    ///< size x prompt_room
   const float* prompt_values;  ///< prompt_room x size
@@ -33,51 +33,59 @@ struct group_head {
 }
 
 /// q, out: of row r `queries` heads of `size` numbers, at r * q_stride and r * out_stride.
-RECLLM_CLONES inline void attend_group(const group_head& g, const float* q, std::size_t q_stride, float* out,
-                                       std::size_t out_stride, float* scratch) {
-  const std::size_t total = g.rows.size() * g.queries, own = padded(g.said);
-  const std::size_t width = g.prompt_room + own;
-  float* const tile = scratch;
-  float* const sums = tile + total * g.size;
-  float* const scores = sums + total * g.size;
-  const float scale = 1.0f / std::sqrt(static_cast<float>(g.size));
-  for (std::size_t i = 0; i < g.rows.size(); ++i) {
-    const float* from = q + g.rows[i] * q_stride;
-    float* to = tile + i * g.queries * g.size;
-    for (std::size_t d = 0; d < g.queries * g.size; d += lanes) at(to + d)->v = at(from + d)->v * scale;
-  }
-  product({tile, g.size}, g.prompt_keys, g.prompt_room, scores, width, total, g.prompt_room, g.size);
-  for (std::size_t i = 0; i < g.rows.size(); ++i)
-    product({tile + i * g.queries * g.size, g.size}, g.keys + g.rows[i] * g.stride, g.room,
-            scores + i * g.queries * width + g.prompt_room, width, g.queries, own, g.size);
-
-  for (std::size_t t = 0; t < total; ++t) {
-    float* s = scores + t * width;
-    for (std::size_t j = g.prompt; j < g.prompt_room; ++j) s[j] = -std::numeric_limits<float>::infinity();
-    for (std::size_t j = g.prompt_room + g.said; j < width; ++j)
-      s[j] = -std::numeric_limits<float>::infinity();
-    floats most = at(s)->v;
-    for (std::size_t j = lanes; j < width; j += lanes) most = at(s + j)->v > most ? at(s + j)->v : most;
-    const float highest = largest(most);
-    floats weights{};
-    for (std::size_t j = 0; j < width; j += lanes) {
-      floats w = at(s + j)->v - highest;
-      exp(w);
-      at(s + j)->v = w;
-      weights += w;
+struct attend_group_kernel {
+  template <std::size_t Lanes>
+  RECLLM_INLINE static void run(const group_head& g, const float* q, std::size_t q_stride, float* out,
+                                std::size_t out_stride, float* scratch) {
+    using vector = floats<Lanes>;
+    const std::size_t total = g.rows.size() * g.queries, own = padded(g.said);
+    const std::size_t width = g.prompt_room + own;
+    float* const tile = scratch;
+    float* const sums = tile + total * g.size;
+    float* const scores = sums + total * g.size;
+    const float scale = 1.0f / std::sqrt(static_cast<float>(g.size));
+    for (std::size_t i = 0; i < g.rows.size(); ++i) {
+      const float* from = q + g.rows[i] * q_stride;
+      float* to = tile + i * g.queries * g.size;
+      for (std::size_t d = 0; d < g.queries * g.size; d += Lanes)
+        at<Lanes>(to + d)->v = at<Lanes>(from + d)->v * scale;
     }
-    const float share = 1.0f / sum(weights);
-    for (std::size_t j = 0; j < width; j += lanes) at(s + j)->v *= share;
-  }
+    product<Lanes>({tile, g.size}, g.prompt_keys, g.prompt_room, scores, width, total, g.prompt_room, g.size);
+    for (std::size_t i = 0; i < g.rows.size(); ++i)
+      product<Lanes>({tile + i * g.queries * g.size, g.size}, g.keys + g.rows[i] * g.stride, g.room,
+                     scores + i * g.queries * width + g.prompt_room, width, g.queries, own, g.size);
 
-  product({scores, width}, g.prompt_values, g.size, sums, g.size, total, g.size, g.prompt);
-  for (std::size_t i = 0; i < g.rows.size(); ++i) {
-    float* from = sums + i * g.queries * g.size;
-    product({scores + i * g.queries * width + g.prompt_room, width}, g.values + g.rows[i] * g.stride, g.size,
-            from, g.size, g.queries, g.size, g.said, true);
-    float* to = out + g.rows[i] * out_stride;
-    for (std::size_t d = 0; d < g.queries * g.size; d += lanes) at(to + d)->v = at(from + d)->v;
+    for (std::size_t t = 0; t < total; ++t) {
+      float* s = scores + t * width;
+      for (std::size_t j = g.prompt; j < g.prompt_room; ++j) s[j] = -std::numeric_limits<float>::infinity();
+      for (std::size_t j = g.prompt_room + g.said; j < width; ++j)
+        s[j] = -std::numeric_limits<float>::infinity();
+      vector most = at<Lanes>(s)->v;
+      for (std::size_t j = Lanes; j < width; j += Lanes)
+        most = at<Lanes>(s + j)->v > most ? at<Lanes>(s + j)->v : most;
+      const float highest = largest(most);
+      vector weights{};
+      for (std::size_t j = 0; j < width; j += Lanes) {
+        vector w = at<Lanes>(s + j)->v - highest;
+        exp(w);
+        at<Lanes>(s + j)->v = w;
+        weights += w;
+      }
+      const float share = 1.0f / sum(weights);
+      for (std::size_t j = 0; j < width; j += Lanes) at<Lanes>(s + j)->v *= share;
+    }
+
+    product<Lanes>({scores, width}, g.prompt_values, g.size, sums, g.size, total, g.size, g.prompt);
+    for (std::size_t i = 0; i < g.rows.size(); ++i) {
+      float* from = sums + i * g.queries * g.size;
+      product<Lanes>({scores + i * g.queries * width + g.prompt_room, width}, g.values + g.rows[i] * g.stride,
+                     g.size, from, g.size, g.queries, g.size, g.said, true);
+      float* to = out + g.rows[i] * out_stride;
+      for (std::size_t d = 0; d < g.queries * g.size; d += Lanes)
+        at<Lanes>(to + d)->v = at<Lanes>(from + d)->v;
+    }
   }
-}
+};
+inline constexpr dispatched<attend_group_kernel> attend_group{};
 
 }  // namespace recllm::kernel

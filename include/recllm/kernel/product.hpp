@@ -15,19 +15,20 @@ struct left_factor {
 
 namespace detail {
 
-template <std::size_t Rows, std::size_t Vectors>
+template <std::size_t Lanes, std::size_t Rows, std::size_t Vectors>
 RECLLM_INLINE void product_tile(const left_factor& a, const float* b, std::size_t b_stride, float* c,
                                 std::size_t c_stride, std::size_t inner, bool add) {
-  floats sums[Rows][Vectors];
+  using vector = floats<Lanes>;
+  vector sums[Rows][Vectors];
 #pragma GCC unroll 12
   for (std::size_t r = 0; r < Rows; ++r)
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < Vectors; ++v)
-      sums[r][v] = add ? at(c + r * c_stride + v * lanes)->v : floats{};
+      sums[r][v] = add ? at<Lanes>(c + r * c_stride + v * Lanes)->v : vector{};
   for (std::size_t k = 0; k < inner; ++k) {
-    floats right[Vectors];
+    vector right[Vectors];
 #pragma GCC unroll 4
-    for (std::size_t v = 0; v < Vectors; ++v) right[v] = at(b + k * b_stride + v * lanes)->v;
+    for (std::size_t v = 0; v < Vectors; ++v) right[v] = at<Lanes>(b + k * b_stride + v * Lanes)->v;
 #pragma GCC unroll 12
     for (std::size_t r = 0; r < Rows; ++r)
 #pragma GCC unroll 4
@@ -36,19 +37,20 @@ RECLLM_INLINE void product_tile(const left_factor& a, const float* b, std::size_
 #pragma GCC unroll 12
   for (std::size_t r = 0; r < Rows; ++r)
 #pragma GCC unroll 4
-    for (std::size_t v = 0; v < Vectors; ++v) at(c + r * c_stride + v * lanes)->v = sums[r][v];
+    for (std::size_t v = 0; v < Vectors; ++v) at<Lanes>(c + r * c_stride + v * Lanes)->v = sums[r][v];
 }
 
 /// Tiles of Rows rows, as many as there are; moves a and c on, and takes their rows off.
-template <std::size_t Rows, std::size_t Vectors>
+template <std::size_t Lanes, std::size_t Rows, std::size_t Vectors>
 RECLLM_INLINE void product_rows(left_factor& a, const float* b, std::size_t b_stride, float*& c,
                                 std::size_t c_stride, std::size_t& rows, std::size_t columns,
                                 std::size_t inner, bool add) {
   for (; rows >= Rows; rows -= Rows, a.data += Rows * a.row, c += Rows * c_stride) {
     std::size_t j = 0;
-    for (; j + Vectors * lanes <= columns; j += Vectors * lanes)
-      product_tile<Rows, Vectors>(a, b + j, b_stride, c + j, c_stride, inner, add);
-    for (; j < columns; j += lanes) product_tile<Rows, 1>(a, b + j, b_stride, c + j, c_stride, inner, add);
+    for (; j + Vectors * Lanes <= columns; j += Vectors * Lanes)
+      product_tile<Lanes, Rows, Vectors>(a, b + j, b_stride, c + j, c_stride, inner, add);
+    for (; j < columns; j += Lanes)
+      product_tile<Lanes, Rows, 1>(a, b + j, b_stride, c + j, c_stride, inner, add);
   }
 }
 
@@ -72,18 +74,21 @@ RECLLM_INLINE void pack_strips(const float* from, std::size_t stride, std::size_
 }  // namespace detail
 
 /// C = A B, or C += A B where `add`: A is rows x inner, B inner x columns, rows at their strides; columns is
-/// a multiple of `lanes`. To be called from a RECLLM_CLONES function.
+/// a multiple of sixteen.
+template <std::size_t Lanes>
 RECLLM_INLINE void product(left_factor a, const float* b, std::size_t b_stride, float* c,
                            std::size_t c_stride, std::size_t rows, std::size_t columns, std::size_t inner,
                            bool add = false) {
-  if (has_avx512()) {
-    detail::product_rows<12, 2>(a, b, b_stride, c, c_stride, rows, columns, inner, add);
-    detail::product_rows<4, 2>(a, b, b_stride, c, c_stride, rows, columns, inner, add);
-    detail::product_rows<3, 4>(a, b, b_stride, c, c_stride, rows, columns, inner, add);
+  if constexpr (Lanes == 16) {  // 32 registers
+    detail::product_rows<Lanes, 12, 2>(a, b, b_stride, c, c_stride, rows, columns, inner, add);
+    detail::product_rows<Lanes, 4, 2>(a, b, b_stride, c, c_stride, rows, columns, inner, add);
+    detail::product_rows<Lanes, 3, 4>(a, b, b_stride, c, c_stride, rows, columns, inner, add);
+  } else {
+    detail::product_rows<Lanes, 6, 2>(a, b, b_stride, c, c_stride, rows, columns, inner, add);
+    detail::product_rows<Lanes, 3, 2>(a, b, b_stride, c, c_stride, rows, columns, inner, add);
   }
-  detail::product_rows<6, 1>(a, b, b_stride, c, c_stride, rows, columns, inner, add);
-  detail::product_rows<2, 4>(a, b, b_stride, c, c_stride, rows, columns, inner, add);
-  detail::product_rows<1, 4>(a, b, b_stride, c, c_stride, rows, columns, inner, add);
+  detail::product_rows<Lanes, 2, 4>(a, b, b_stride, c, c_stride, rows, columns, inner, add);
+  detail::product_rows<Lanes, 1, 4>(a, b, b_stride, c, c_stride, rows, columns, inner, add);
 }
 
 }  // namespace recllm::kernel

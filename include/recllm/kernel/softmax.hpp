@@ -16,12 +16,12 @@ namespace detail {
 
 inline constexpr float lowest = -std::numeric_limits<float>::infinity();
 
-template <class T>
+template <std::size_t Lanes, class T>
 RECLLM_INLINE float largest_of(const T* logits, std::size_t count) {
-  floats most{};
+  floats<Lanes> most{};
   load(logits, 0, count, most, lowest);
-  for (std::size_t i = lanes; i < count; i += lanes) {
-    floats v{};
+  for (std::size_t i = Lanes; i < count; i += Lanes) {
+    floats<Lanes> v{};
     load(logits, i, count, v, lowest);
     most = v > most ? v : most;
   }
@@ -29,11 +29,12 @@ RECLLM_INLINE float largest_of(const T* logits, std::size_t count) {
 }
 
 /// Sum of exp((z - highest) * scale) over places first, ..., last - 1.
+template <std::size_t Lanes>
 RECLLM_INLINE double sum_of_exp(const float* logits, std::size_t first, std::size_t last, float highest,
                                 float scale) {
-  floats total{};
-  for (std::size_t i = first; i < last; i += lanes) {
-    floats v{};
+  floats<Lanes> total{};
+  for (std::size_t i = first; i < last; i += Lanes) {
+    floats<Lanes> v{};
     load(logits, i, last, v, lowest);
     v = (v - highest) * scale;
     exp(v);
@@ -52,92 +53,111 @@ struct drawn_token {
 
 /// Draws from softmax(scale * logits) over `count` tokens by the inverse of the cumulative distribution at
 /// `uniform` in [0, 1). scale > 0. A row without a finite largest logit gives token 0 and NaN.
-RECLLM_CLONES inline drawn_token draw(const float* logits, std::size_t count, float scale, double uniform) {
-  constexpr std::size_t block = 256, most_blocks = 64;
-  const float highest = detail::largest_of(logits, count);
-  // Sums of equal stretches of blocks; the one that holds the token is summed again, more and more finely.
-  const std::size_t stretch = (count + block * most_blocks - 1) / (block * most_blocks) * block;
-  double sums[most_blocks];
-  double total = 0.0;
-  std::size_t number = 0;
-  for (std::size_t i = 0; i < count; i += stretch)
-    total += sums[number++] = detail::sum_of_exp(logits, i, std::min(count, i + stretch), highest, scale);
-  double left = uniform * total;
-  std::size_t chosen = 0;
-  while (chosen + 1 < number && left >= sums[chosen]) left -= sums[chosen++];
-  std::size_t token = chosen * stretch;
-  const std::size_t end = std::min(count, token + stretch);
-  std::size_t likely = token;  // rounding may leave a rest past the last token: it goes to one with a chance
-  bool found = false;
-  for (std::size_t i = token; i < end && !found; i += lanes) {
-    floats v{};
-    load(logits, i, end, v, detail::lowest);
-    v = (v - highest) * scale;
-    exp(v);
-    const std::size_t here = std::min(lanes, end - i);
-    for (std::size_t j = 0; j < here && !found; ++j) {
-      if (v[j] > 0.0f) likely = i + j;
-      left -= static_cast<double>(v[j]);
-      found = left < 0.0;
+struct draw_kernel {
+  template <std::size_t Lanes>
+  RECLLM_INLINE static drawn_token run(const float* logits, std::size_t count, float scale, double uniform) {
+    using vector = floats<Lanes>;
+    constexpr std::size_t block = 256, most_blocks = 64;
+    const float highest = detail::largest_of<Lanes>(logits, count);
+    // Sums of equal stretches of blocks; the one that holds the token is summed again, more and more finely.
+    const std::size_t stretch = (count + block * most_blocks - 1) / (block * most_blocks) * block;
+    double sums[most_blocks];
+    double total = 0.0;
+    std::size_t number = 0;
+    for (std::size_t i = 0; i < count; i += stretch)
+      total += sums[number++] =
+          detail::sum_of_exp<Lanes>(logits, i, std::min(count, i + stretch), highest, scale);
+    double left = uniform * total;
+    std::size_t chosen = 0;
+    while (chosen + 1 < number && left >= sums[chosen]) left -= sums[chosen++];
+    std::size_t token = chosen * stretch;
+    const std::size_t end = std::min(count, token + stretch);
+    std::size_t likely =
+        token;  // rounding may leave a rest past the last token: it goes to one with a chance
+    bool found = false;
+    for (std::size_t i = token; i < end && !found; i += Lanes) {
+      vector v{};
+      load(logits, i, end, v, detail::lowest);
+      v = (v - highest) * scale;
+      exp(v);
+      const std::size_t here = std::min(Lanes, end - i);
+      for (std::size_t j = 0; j < here && !found; ++j) {
+        if (v[j] > 0.0f) likely = i + j;
+        left -= static_cast<double>(v[j]);
+        found = left < 0.0;
+      }
     }
+    return {likely, (logits[likely] - highest) * scale - static_cast<float>(std::log(total))};
   }
-  return {likely, (logits[likely] - highest) * scale - static_cast<float>(std::log(total))};
-}
+};
+inline constexpr dispatched<draw_kernel> draw{};
 
 /// The likeliest token, the first of equals, and its log-prob under softmax(logits).
-RECLLM_CLONES inline drawn_token likeliest(const float* logits, std::size_t count) {
-  const float highest = detail::largest_of(logits, count);
-  const double total = detail::sum_of_exp(logits, 0, count, highest, 1.0f);
-  std::size_t token = 0;
-  while (token + 1 < count && logits[token] != highest) ++token;
-  return {token, -static_cast<float>(std::log(total))};
-}
+struct likeliest_kernel {
+  template <std::size_t Lanes>
+  RECLLM_INLINE static drawn_token run(const float* logits, std::size_t count) {
+    const float highest = detail::largest_of<Lanes>(logits, count);
+    const double total = detail::sum_of_exp<Lanes>(logits, 0, count, highest, 1.0f);
+    std::size_t token = 0;
+    while (token + 1 < count && logits[token] != highest) ++token;
+    return {token, -static_cast<float>(std::log(total))};
+  }
+};
+inline constexpr dispatched<likeliest_kernel> likeliest{};
 
 /// Of softmax(logits): the log-prob of `target` and the entropy, nats.
 struct softmax_scores {
   float log_prob, entropy;
 };
-template <class T>
-RECLLM_CLONES softmax_scores score(const T* logits, std::size_t count, std::size_t target) {
-  const float highest = detail::largest_of(logits, count);
-  double total = 0.0, weighted = 0.0;
-  for (std::size_t first = 0; first < count; first += 1024) {  // short sums in float, their sum in double
-    const std::size_t last = std::min(count, first + 1024);
-    floats sums{}, products{};
-    for (std::size_t i = first; i < last; i += lanes) {
-      floats v{};
-      load(logits, i, last, v, detail::lowest);
-      v -= highest;
-      const floats bounded = v < -87.0f ? floats{} - 87.0f : v;  // 0 * -inf is no number
-      exp(v);
-      sums += v;
-      products += v * bounded;
+struct score_kernel {
+  template <std::size_t Lanes, class T>
+  RECLLM_INLINE static softmax_scores run(const T* logits, std::size_t count, std::size_t target) {
+    using vector = floats<Lanes>;
+    const float highest = detail::largest_of<Lanes>(logits, count);
+    double total = 0.0, weighted = 0.0;
+    for (std::size_t first = 0; first < count; first += 1024) {  // short sums in float, their sum in double
+      const std::size_t last = std::min(count, first + 1024);
+      vector sums{}, products{};
+      for (std::size_t i = first; i < last; i += Lanes) {
+        vector v{};
+        load(logits, i, last, v, detail::lowest);
+        v -= highest;
+        const vector bounded = v < -87.0f ? vector{} - 87.0f : v;  // 0 * -inf is no number
+        exp(v);
+        sums += v;
+        products += v * bounded;
+      }
+      total += static_cast<double>(sum(sums));
+      weighted += static_cast<double>(sum(products));
     }
-    total += static_cast<double>(sum(sums));
-    weighted += static_cast<double>(sum(products));
+    const double log_total = std::log(total);
+    return {value(logits[target]) - highest - static_cast<float>(log_total),
+            static_cast<float>(log_total - weighted / total)};
   }
-  const double log_total = std::log(total);
-  return {value(logits[target]) - highest - static_cast<float>(log_total),
-          static_cast<float>(log_total - weighted / total)};
-}
+};
+inline constexpr dispatched<score_kernel> score{};
 
 /// Puts dL/dlogits in place of the logits, given their score, dL/dlogp of the target and dL/dentropy:
 ///
 ///   dlogp (1[v = target] - p_v) - dentropy p_v (log p_v + H)
-template <class T>
-RECLLM_CLONES void slopes(T* logits, std::size_t count, std::size_t target, const softmax_scores& of,
-                          float dlogp, float dentropy) {
-  const float log_sum = value(logits[target]) - of.log_prob;
-  for (std::size_t i = 0; i < count; i += lanes) {
-    floats v{};
-    load(logits, i, count, v, detail::lowest);
-    v -= log_sum;
-    const floats bounded = v < -87.0f ? floats{} - 87.0f : v;
-    exp(v);
-    v *= -(dlogp + dentropy * (bounded + of.entropy));
-    if (target >= i && target < i + lanes) v[target - i] += dlogp;
-    store(v, i, count, logits);
+struct slopes_kernel {
+  template <std::size_t Lanes, class T>
+  RECLLM_INLINE static void run(T* logits, std::size_t count, std::size_t target, const softmax_scores& of,
+                                float dlogp, float dentropy) {
+    using vector = floats<Lanes>;
+    const float log_sum = value(logits[target]) - of.log_prob;
+    for (std::size_t i = 0; i < count; i += Lanes) {
+      vector v{};
+      load(logits, i, count, v, detail::lowest);
+      v -= log_sum;
+      const vector bounded = v < -87.0f ? vector{} - 87.0f : v;
+      exp(v);
+      v *= -(dlogp + dentropy * (bounded + of.entropy));
+      if (target >= i && target < i + Lanes) v[target - i] += dlogp;
+      store(v, i, count, logits);
+    }
   }
-}
+};
+inline constexpr dispatched<slopes_kernel> slopes{};
 
 }  // namespace recllm::kernel

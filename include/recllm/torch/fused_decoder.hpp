@@ -32,8 +32,8 @@ class fused_decoder {
  public:
   /// Whether it is to compute this model, and can: on the CPU, heads of a multiple of 16 dimensions.
   [[nodiscard]] static bool can_decode(const qwen& model) {
-    return model.how() == kernels::fused && model.device().is_cpu() &&
-           model.config().head_size() % static_cast<std::int64_t>(kernel::lanes) == 0;
+    const auto size = static_cast<std::size_t>(model.config().head_size());
+    return model.how() == kernels::fused && model.device().is_cpu() && kernel::padded(size) == size;
   }
 
   /// Computes the prompts, one at least; max_new_tokens: room a row.

@@ -14,9 +14,9 @@
 
 namespace recllm::torch_bridge {
 
-/// y = x W^T + b on the CPU for a few rows; x and y are float32, W float32 or bf16 (x is then rounded to
-/// bf16). By kernel/linear.hpp where the processor has AVX-512 or, for bf16, AMX; elsewhere by oneDNN's
-/// packed product for bf16 and at::linear.
+/// y = x W^T + b on the CPU for a few rows; x and y are float32, W float32 or bf16. By kernel/linear.hpp
+/// where the processor has AVX2 or more. bf16, to which x is then rounded too, is multiplied by AMX, or by
+/// oneDNN where there is AVX-512; a processor with neither computes in float32. Elsewhere by at::linear.
 class packed_linear {
  public:
   packed_linear() = default;
@@ -25,14 +25,16 @@ class packed_linear {
   packed_linear(const at::Tensor& weight, const std::optional<at::Tensor>& bias, arena& memory)
       : weight_(weight.contiguous()), out_(weight.size(0)), in_(weight.size(1)) {
     const bool exact = weight.scalar_type() == at::kFloat;
-    if (exact ? kernel::has_avx512() : kernel::has_amx()) {
+    const bool wide = kernel::lanes_here() == 16, narrow = kernel::lanes_here() == 8;
+    if (exact ? wide || narrow : kernel::has_amx() || narrow) {
       way_ = way::kernel;
       if (bias) bias_ = bias->to(at::kFloat).contiguous();
+      if (!kernel::has_amx()) weight_ = weight_.to(at::kFloat);
       detail::with_kernel_type(weight_, [&]<class T>(T) {
         const at::Tensor packed =
             memory.empty({static_cast<std::int64_t>(kernel::packed_weight_size<T>(
                              static_cast<std::size_t>(out_), static_cast<std::size_t>(in_)))},
-                         weight.scalar_type());
+                         weight_.scalar_type());
         kernel::pack_weight(static_cast<const T*>(weight_.data_ptr()), static_cast<std::size_t>(out_),
                             static_cast<std::size_t>(in_), static_cast<T*>(packed.data_ptr()));
         weight_ = packed;
@@ -40,7 +42,7 @@ class packed_linear {
       return;
     }
     bias_ = bias;
-    if (exact || !operation("mkldnn::_linear_pointwise")) return;
+    if (exact || !wide || !operation("mkldnn::_linear_pointwise")) return;
     way_ = way::onednn;
     weight_ = operation("mkldnn::_reorder_linear_weight")
                   ->typed<at::Tensor(const at::Tensor&, std::optional<c10::SymInt>)>()
@@ -77,7 +79,7 @@ class packed_linear {
           at::empty({static_cast<std::int64_t>(kernel::packed_rows_size<T>(rows, in))}, weight_.options());
       T* const packed = static_cast<T*>(given.data_ptr());
       kernel::pack_rows(x.const_data_ptr<float>(), rows, in, packed);
-      constexpr std::size_t panel = kernel::panel_rows<T>;
+      const std::size_t panel = kernel::panel_rows<T>();
       const auto panels = static_cast<std::int64_t>((out + panel - 1) / panel);
       at::parallel_for(0, panels, 1, [&](std::int64_t first, std::int64_t last) {
         kernel::linear(packed, static_cast<const T*>(weight_.const_data_ptr()), bias, rows, in, out,

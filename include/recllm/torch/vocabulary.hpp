@@ -122,7 +122,7 @@ inline at::Tensor fused_slopes(const at::Tensor& logits, const at::Tensor& targe
   for_each_row(logits, [&]<class T>(T* row, std::int64_t i) {
     kernel::slopes(row, static_cast<std::size_t>(logits.size(1)),
                    static_cast<std::size_t>(targets.const_data_ptr<std::int64_t>()[i]),
-                   {value(scores.log_probs, i), value(scores.entropies, i)},
+                   kernel::softmax_scores{value(scores.log_probs, i), value(scores.entropies, i)},
                    share * value(slopes.dloss_dlogp, i), share * value(slopes.dloss_dentropy, i));
   });
   return logits;
