@@ -2,12 +2,11 @@
 
 import html
 import json
-import pathlib
 import re
 import statistics
 import subprocess
 
-from works import GROWTH, HERE, NO_MODEL, PRODUCT, SEQUENCES, epoch_lengths, flops
+from works import CPUINFO, GROWTH, HERE, NO_MODEL, PRODUCT, SEQUENCES, epoch_lengths, flops
 
 HOW = {  # work without a model: what is measured, and how
     "lcs": "a pair of lists; rapidfuzz by a call a pair from Python, and by cdist, which computes a matrix of pairs "
@@ -105,7 +104,7 @@ def listed(reasons):
     """'work beside peer, peer: why', in one sentence."""
     groups = {}
     for row, why in reasons:
-        groups.setdefault((row.work, why), []).append(row.peer)
+        groups.setdefault((row.work + " bf16" * row.bf16, why), []).append(row.peer)
     return "; ".join(
         f"{work} beside {' and '.join(dict.fromkeys(peers))}: {why}" for (work, why), peers in groups.items()
     )
@@ -145,12 +144,11 @@ def report(rows, growths, left_out, done, arguments):
     measured, every = list(numbered.values()), [line for lines in done.values() for line in lines.values()]
     missing = [(row, model, missing_library(row, model, measured)) for row, model in rows] if measured else []
     left_out = left_out + [(row, why) for row, _, why in missing if why]
-    cpuinfo = pathlib.Path("/proc/cpuinfo")
-    names = re.findall(r"model name\s*: (.*)", cpuinfo.read_text()) if cpuinfo.exists() else []
+    names = re.findall(r"model name\s*: (.*)", CPUINFO.read_text()) if CPUINFO.exists() else []
     speeds = [lines[PRODUCT]["gflops"] for lines in done.values()]
     limits = [
         f"{statistics.median(values):.0f} [{min(values):.0f}, {max(values):.0f}] in {kind}"
-        for kind in ("float32", "bfloat16")
+        for kind in speeds[0]
         for values in [[speed[kind] for speed in speeds]]
     ]
     title = "recllm and its peers"

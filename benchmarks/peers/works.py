@@ -14,6 +14,9 @@ PROGRAMS = {  # work without a model: the peer, our program, its benchmarks
     "evaluator": ("recbole_evaluator.py", "metric_bench", "^evaluator/"),
     "product": ("product.py", None, None),
 }
+CPUINFO = pathlib.Path("/proc/cpuinfo")
+# Without AVX-512 or AMX torch multiplies bf16 some fifty times slower than float32.
+HAS_BF16 = not CPUINFO.exists() or bool({"avx512bw", "amx_bf16"} & set(CPUINFO.read_text().split()))
 GROWTH = -1  # the number of the round in which growth is measured
 
 
@@ -90,6 +93,8 @@ class Row:
         """Why it cannot be measured; nothing where it can."""
         if self.work == "sft_epoch" and not arguments.prompts:
             return "no --prompts FILE (movielens_prompts.py makes one)"
+        if self.bf16 and not HAS_BF16:
+            return "this processor has no products of bf16"
         if self.work in PROGRAMS and not arguments.programs:
             return "no --programs FOLDER"
         if self.work == "tokenizer encode" and not (arguments.tokenizer and arguments.text):
