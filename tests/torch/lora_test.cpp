@@ -73,7 +73,7 @@ TEST_CASE("new adapters change nothing and leave nothing else to train", "[lora]
   const qwen plain = make_model(4);
   qwen model = plain;
   model.add_lora({.rank = 3}, random_stream(5));
-  CHECK(at::equal(states(model), states(plain)));
+  CHECK(at::allclose(states(model), states(plain), 1e-5, 1e-6));  // q, k and v by one product, or by three
   std::size_t trained = 0;
   for (const auto& [name, weight] : model.weights()) {
     CHECK(weight.requires_grad() == (name.find("lora_") != std::string::npos));

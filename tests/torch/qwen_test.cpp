@@ -193,7 +193,7 @@ TEST_CASE("new tokens get the mean row; old tokens' logits stay", "[qwen]") {
     CHECK(wider.config().vocab_size == 26);
     const at::Tensor old = at::linear(last_hidden(model, contexts), model.head());
     const at::Tensor now = at::linear(last_hidden(wider, contexts), wider.head());
-    CHECK(at::equal(now.narrow(1, 0, 23), old));
+    CHECK(at::allclose(now.narrow(1, 0, 23), old, 1e-5, 1e-6));  // by products of other shapes
     CHECK((now.select(1, 24) - old.mean(1)).abs().max().item<float>() <
           1e-5f);  // a linear function of the row
 

@@ -36,7 +36,7 @@ RECLLM_INLINE void linear_tile(const float* x, const float* w, std::size_t inner
   for (std::size_t k = 0; k < inner; ++k) {
     __builtin_prefetch(fetch + k * fetch_step, 0, 2);
     if constexpr (Lanes == 16)
-      __builtin_prefetch(fetch + k * fetch_step + Lanes, 0, 2);  // 64 bytes at a time
+      __builtin_prefetch(fetch + k * fetch_step + Lanes, 0, 2);  // a line is 64 bytes
     vector right[2];
 #pragma GCC unroll 2
     for (std::size_t v = 0; v < 2; ++v) right[v] = at<Lanes>(w + (k * 2 + v) * Lanes)->v;

@@ -210,13 +210,13 @@ struct attend_sequences_kernel {
         vector most[parts], totals[parts] = {};
         for (std::size_t i = 0; i < parts; ++i) most[i] = at<Lanes>(tile.scores.data() + i * Lanes)->v;
         for (std::size_t j = 1; j < view.keys; ++j)
-#pragma GCC unroll 4
+#pragma GCC unroll 16
           for (std::size_t i = 0; i < parts; ++i) {
             const vector here = at<Lanes>(tile.scores.data() + j * tile_queries + i * Lanes)->v;
             most[i] = here > most[i] ? here : most[i];
           }
         for (std::size_t j = 0; j < view.keys; ++j)
-#pragma GCC unroll 4
+#pragma GCC unroll 16
           for (std::size_t i = 0; i < parts; ++i) {
             auto* const s = at<Lanes>(tile.scores.data() + j * tile_queries + i * Lanes);
             vector p = s->v - most[i];

@@ -72,8 +72,8 @@ struct draw_kernel {
     while (chosen + 1 < number && left >= sums[chosen]) left -= sums[chosen++];
     std::size_t token = chosen * stretch;
     const std::size_t end = std::min(count, token + stretch);
-    std::size_t likely =
-        token;  // rounding may leave a rest past the last token: it goes to one with a chance
+    // Rounding may leave a rest past the last token: it goes to one with a chance.
+    std::size_t likely = token;
     bool found = false;
     for (std::size_t i = token; i < end && !found; i += Lanes) {
       vector v{};
