@@ -38,6 +38,8 @@
 
 namespace recllm::kernel {
 
+static_assert(RECLLM_LANES == 4 || RECLLM_LANES == 8 || RECLLM_LANES == 16, "RECLLM_LANES is 4, 8 or 16");
+
 /// Vectors of `Lanes` numbers, and as they lie in memory, wherever that is.
 template <std::size_t Lanes>
 struct vectors {
