@@ -192,6 +192,32 @@ constexpr std::size_t zeros_in(std::span<const std::uint64_t> row) {
   return zeros;
 }
 
+/// row = (row + matches) | (row & ~matches) with matches = row & equal, numbers of several words, the lowest
+/// first.
+template <std::size_t Words>
+constexpr void advance(std::array<std::uint64_t, Words>& row, const std::array<std::uint64_t, Words>& equal) {
+#if defined(__x86_64__) && defined(__GNUC__)
+  if constexpr (Words == 4)
+    if (!std::is_constant_evaluated()) {  // GCC 12 would keep each carry in a register of its own
+      const std::uint64_t m0 = row[0] & equal[0], m1 = row[1] & equal[1], m2 = row[2] & equal[2],
+                          m3 = row[3] & equal[3];
+      std::uint64_t s0 = row[0], s1 = row[1], s2 = row[2], s3 = row[3];
+      asm("add %4, %0\n\tadc %5, %1\n\tadc %6, %2\n\tadc %7, %3"
+          : "+&r"(s0), "+&r"(s1), "+&r"(s2), "+r"(s3)
+          : "r"(m0), "r"(m1), "r"(m2), "r"(m3)
+          : "cc");
+      row = {s0 | (row[0] ^ m0), s1 | (row[1] ^ m1), s2 | (row[2] ^ m2), s3 | (row[3] ^ m3)};
+      return;
+    }
+#endif
+  std::uint64_t carry = 0;
+  for (std::size_t word = 0; word < Words; ++word) {
+    const std::uint64_t matches = row[word] & equal[word], sum = row[word] + matches, carried = sum + carry;
+    carry = (sum < matches ? 1 : 0) | (carried < sum ? 1 : 0);
+    row[word] = carried | (row[word] ^ matches);
+  }
+}
+
 /// lcs_length() where b has at most 64 * Words items: hardly a branch depends on them, to be mispredicted.
 template <std::size_t Words, List A, class Places>
 constexpr std::size_t lcs_length_of_few(const A& a, const Places& places) {
@@ -203,12 +229,7 @@ constexpr std::size_t lcs_length_of_few(const A& a, const Places& places) {
     equal[Words == 1 ? 0 : places[at].word()] = places[at].bits;
     if constexpr (Words > 1)
       while ((at = places[at].next) != 0) equal[places[at].word()] = places[at].bits;
-    std::uint64_t carry = 0;
-    for (std::size_t word = 0; word < Words; ++word) {
-      const std::uint64_t matches = row[word] & equal[word], sum = row[word] + matches, carried = sum + carry;
-      carry = (sum < matches ? 1 : 0) | (carried < sum ? 1 : 0);
-      row[word] = carried | (row[word] ^ matches);
-    }
+    advance(row, equal);
   }
   return zeros_in(row);
 }
