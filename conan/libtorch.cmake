@@ -50,9 +50,12 @@ function(recllm_add_torch)
   set_target_properties(
     recllm::torch PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${root}/include;${root}/include/torch/csrc/api/include"
                              INTERFACE_LINK_LIBRARIES "recllm::recllm;${torch};${torch_cpu};${c10}")
-  find_package(OpenMP QUIET COMPONENTS CXX)
-  if(OpenMP_CXX_FOUND)  # without it at::parallel_for, which recllm/torch/ shares its work by, keeps to one thread
-    target_compile_options(recllm::torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:${OpenMP_CXX_FLAGS}>)
+  if(CMAKE_CXX_COMPILER_LOADED)
+    find_package(OpenMP QUIET COMPONENTS CXX)
+  endif()
+  if(OpenMP_CXX_FOUND)  # without it at::parallel_for, by which recllm/torch/ shares its work, keeps to one thread
+    target_compile_options(recllm::torch INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:SHELL:${OpenMP_CXX_FLAGS}>")
+    target_include_directories(recllm::torch SYSTEM INTERFACE ${OpenMP_CXX_INCLUDE_DIRS})
     target_link_libraries(recllm::torch INTERFACE ${OpenMP_CXX_LIBRARIES})
   endif()
   if(torch_cuda)  # registers itself when loaded; no symbol of it is named, so the linker would drop it

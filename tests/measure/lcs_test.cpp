@@ -1,5 +1,6 @@
 // The longest common subsequence against every subset of the predicted places, and published examples.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
 #include <string_view>
@@ -185,5 +186,11 @@ TEST_CASE("totals of weights are sums over the ranks") {
 TEST_CASE("plain LCS is a constant expression") {
   constexpr int a[] = {1, 2, 3}, b[] = {2, 3, 4};
   static_assert(lcs_length(a, b) == 2);
+  constexpr auto many = [] {
+    std::array<int, 70> items{};
+    for (std::size_t i = 0; i < items.size(); ++i) items[i] = static_cast<int>(i);
+    return items;
+  }();
+  static_assert(lcs_length(many, many) == 70);
   static_assert(position_weighted_lcs(a, b, uniform_weight{}) == 2.0 / 3.0);
 }

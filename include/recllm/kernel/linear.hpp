@@ -18,6 +18,8 @@ namespace recllm::kernel {
 
 namespace detail {
 
+inline constexpr std::size_t bf16_panel = 16;  // rows of a tile of AMX
+
 /// Rows of x in a tile of sums, of two vectors each: as many as there are registers for.
 constexpr std::size_t tile_rows(std::size_t lanes) { return lanes == 16 ? 12 : 6; }
 
@@ -76,7 +78,7 @@ constexpr std::size_t padded_inner(std::size_t in) { return (in + 31) / 32 * 32;
 /// Rows of W in a panel.
 template <class T>
 [[nodiscard]] std::size_t panel_rows() {
-  return sizeof(T) == 2 ? 16 : 2 * lanes_here();
+  return sizeof(T) == 2 ? detail::bf16_panel : 2 * lanes_here();
 }
 
 /// Numbers of a packed weight, out x in.
@@ -102,7 +104,7 @@ struct pack_weight_kernel {
   }
   template <std::size_t Lanes>
   RECLLM_INLINE static void run(const bfloat16* w, std::size_t out, std::size_t in, bfloat16* to) {
-    constexpr std::size_t panel = 16;
+    constexpr std::size_t panel = detail::bf16_panel;
     const std::size_t inner = detail::padded_inner(in);
     for (std::size_t j = 0; j < out; j += panel, to += panel * inner)
       for (std::size_t k = 0; k < inner; k += 2)
@@ -134,8 +136,8 @@ struct pack_rows_kernel {
 };
 inline constexpr dispatched<pack_rows_kernel> pack_rows{};
 
-/// Columns [first, last) of y, rows x out; first is a multiple of a panel's rows. `x` and `w` are packed; no
-/// bias: nullptr. Of bf16 weights where has_amx().
+/// Columns [first, last) of y, rows x out, rows >= 1; first is a multiple of panel_rows<T>(), and so is last,
+/// or it is out. `x` and `w` are packed; no bias: nullptr. Of bf16 weights where has_amx().
 struct linear_kernel {
   template <std::size_t Lanes>
   RECLLM_INLINE static void run(const float* x, const float* w, const float* bias, std::size_t rows,
@@ -157,7 +159,7 @@ struct linear_kernel {
   RECLLM_INLINE static void run(const bfloat16* x, const bfloat16* w, const float* bias, std::size_t rows,
                                 std::size_t in, std::size_t out, std::size_t first, std::size_t last,
                                 float* y) {
-    constexpr std::size_t panel = 16, most_rows = 48;
+    constexpr std::size_t panel = detail::bf16_panel, most_rows = 48;
     const std::size_t inner = detail::padded_inner(in);
     detail::tile_shapes before;  // a library may have its own in this thread
     detail::amx_begin(before);

@@ -33,7 +33,7 @@ struct group_sequences {
 
 namespace detail {
 
-/// Queries of a tile, and keys of a strip: what product() takes at once.
+/// Queries of a tile, and keys of a strip: what product() takes at once, or twice.
 inline constexpr std::size_t tile_queries = 64, strip_keys = 12;
 
 /// The keys and values of a prompt or completion, as products read them, and their slopes.

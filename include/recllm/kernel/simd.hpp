@@ -4,8 +4,9 @@
 // A kernel is written once, as a struct with `template <std::size_t Lanes, ...> static run(...)` over vectors
 // of Lanes floats; dispatched<Kernel> runs it as compiled for AVX-512 (16 lanes) or AVX2 (8), which the
 // program chooses, so no -march is needed, or else for the build's own target. Where the build asks for AVX2
-// or more, or is not for x86-64, its target alone counts. A width that has no register is taken apart by way
-// of memory, ten times slower: hence a width for each.
+// or more, or is not for x86-64, or has a sanitizer, its target alone counts. All files of a program are to
+// be compiled for the same target and RECLLM_LANES: how packed weights lie depends on them. A width that has
+// no register is taken apart by way of memory, ten times slower: hence a width for each.
 #pragma once
 
 #include <cstddef>

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include <recllm/measure/list.hpp>
@@ -202,7 +203,7 @@ constexpr void advance(std::array<std::uint64_t, Words>& row, const std::array<s
       const std::uint64_t m0 = row[0] & equal[0], m1 = row[1] & equal[1], m2 = row[2] & equal[2],
                           m3 = row[3] & equal[3];
       std::uint64_t s0 = row[0], s1 = row[1], s2 = row[2], s3 = row[3];
-      asm("add %4, %0\n\tadc %5, %1\n\tadc %6, %2\n\tadc %7, %3"
+      asm("add {%4, %0|%0, %4}\n\tadc {%5, %1|%1, %5}\n\tadc {%6, %2|%2, %6}\n\tadc {%7, %3|%3, %7}"  // AT&T|Intel
           : "+&r"(s0), "+&r"(s1), "+&r"(s2), "+r"(s3)
           : "r"(m0), "r"(m1), "r"(m2), "r"(m3)
           : "cc");

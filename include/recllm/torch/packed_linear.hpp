@@ -7,6 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include <ATen/Version.h>
+
 #include <recllm/kernel/linear.hpp>
 #include <recllm/torch/arena.hpp>
 #include <recllm/torch/kernels.hpp>
@@ -15,8 +17,8 @@
 namespace recllm::torch_bridge {
 
 /// y = x W^T + b on the CPU for a few rows; x and y are float32, W float32 or bf16. By kernel/linear.hpp
-/// where the processor has AVX2 or more. bf16, to which x is then rounded too, is multiplied by AMX, or by
-/// oneDNN where there is AVX-512; a processor with neither computes in float32. Elsewhere by at::linear.
+/// where that has vectors of AVX2 or more. bf16, to which x is then rounded too, is multiplied by AMX or else
+/// by oneDNN; where neither can, in float32. Elsewhere by at::linear.
 class packed_linear {
  public:
   packed_linear() = default;
@@ -25,8 +27,8 @@ class packed_linear {
   packed_linear(const at::Tensor& weight, const std::optional<at::Tensor>& bias, arena& memory)
       : weight_(weight.contiguous()), out_(weight.size(0)), in_(weight.size(1)) {
     const bool exact = weight.scalar_type() == at::kFloat;
-    const bool wide = kernel::lanes_here() == 16, narrow = kernel::lanes_here() == 8;
-    if (exact ? wide || narrow : kernel::has_amx() || narrow) {
+    const bool vectors = kernel::lanes_here() >= 8, onednn = !exact && onednn_multiplies_bf16();
+    if (exact ? vectors : kernel::has_amx() || (vectors && !onednn)) {
       way_ = way::kernel;
       if (bias) bias_ = bias->to(at::kFloat).contiguous();
       if (!kernel::has_amx()) weight_ = weight_.to(at::kFloat);
@@ -42,7 +44,7 @@ class packed_linear {
       return;
     }
     bias_ = bias;
-    if (exact || !wide || !operation("mkldnn::_linear_pointwise")) return;
+    if (!onednn) return;
     way_ = way::onednn;
     weight_ = operation("mkldnn::_reorder_linear_weight")
                   ->typed<at::Tensor(const at::Tensor&, std::optional<c10::SymInt>)>()
@@ -67,6 +69,14 @@ class packed_linear {
 
   static std::optional<c10::OperatorHandle> operation(const char* name) {
     return c10::Dispatcher::singleton().findSchema({name, ""});
+  }
+
+  /// On x86-64 it wants AVX-512, and throws where that is not there.
+  static bool onednn_multiplies_bf16() {
+#ifdef __x86_64__
+    if (at::get_cpu_capability() != "AVX512") return false;
+#endif
+    return operation("mkldnn::_linear_pointwise").has_value();
   }
 
   [[nodiscard]] at::Tensor by_kernel(const at::Tensor& x) const {
