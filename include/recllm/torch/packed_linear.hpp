@@ -7,8 +7,6 @@
 #include <optional>
 #include <utility>
 
-#include <ATen/Version.h>
-
 #include <recllm/kernel/linear.hpp>
 #include <recllm/torch/arena.hpp>
 #include <recllm/torch/kernels.hpp>
