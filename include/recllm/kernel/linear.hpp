@@ -23,35 +23,16 @@ inline constexpr std::size_t bf16_panel = 16;  // rows of a tile of AMX
 /// Rows of x in a tile of sums, of two vectors each: as many as there are registers for.
 constexpr std::size_t tile_rows(std::size_t lanes) { return lanes == 16 ? 12 : 6; }
 
-/// sums = x w of a tile's rows and a panel. x: inner x tile_rows, w: inner x panel; meanwhile fetches
-/// inner * fetch_step floats.
+/// Fetches a share of the next panel, `step` floats at each step of a tile.
 template <std::size_t Lanes>
-RECLLM_INLINE void linear_tile(const float* x, const float* w, std::size_t inner, const float* fetch,
-                               std::size_t fetch_step, float* sums) {
-  using vector = floats<Lanes>;
-  constexpr std::size_t rows = tile_rows(Lanes);
-  vector s[rows][2];
-#pragma GCC unroll 12
-  for (std::size_t r = 0; r < rows; ++r)
-#pragma GCC unroll 2
-    for (std::size_t v = 0; v < 2; ++v) s[r][v] = vector{};
-  for (std::size_t k = 0; k < inner; ++k) {
-    __builtin_prefetch(fetch + k * fetch_step, 0, 2);
-    if constexpr (Lanes == 16)
-      __builtin_prefetch(fetch + k * fetch_step + Lanes, 0, 2);  // a line is 64 bytes
-    vector right[2];
-#pragma GCC unroll 2
-    for (std::size_t v = 0; v < 2; ++v) right[v] = at<Lanes>(w + (k * 2 + v) * Lanes)->v;
-#pragma GCC unroll 12
-    for (std::size_t r = 0; r < rows; ++r)
-#pragma GCC unroll 2
-      for (std::size_t v = 0; v < 2; ++v) s[r][v] += x[k * rows + r] * right[v];
+struct panel_fetch {
+  const float* from;
+  std::size_t step;
+  RECLLM_INLINE void operator()(std::size_t k) const {
+    __builtin_prefetch(from + k * step, 0, 2);
+    if constexpr (Lanes == 16) __builtin_prefetch(from + k * step + Lanes, 0, 2);  // a line is 64 bytes
   }
-#pragma GCC unroll 12
-  for (std::size_t r = 0; r < rows; ++r)
-#pragma GCC unroll 2
-    for (std::size_t v = 0; v < 2; ++v) at<Lanes>(sums + (r * 2 + v) * Lanes)->v = s[r][v];
-}
+};
 
 /// y = sums + bias: of up to `rows` rows, `columns` numbers of a panel's, of which there are `panel`.
 template <std::size_t Lanes>
@@ -150,7 +131,9 @@ struct linear_kernel {
     for (std::size_t j = first; j < last; j += panel)
       for (std::size_t t = 0; t < tiles; ++t) {
         const std::size_t r = t * tile;
-        detail::linear_tile<Lanes>(x + r * in, w + j * in, in, w + (j + panel + t * share) * in, share, sums);
+        const detail::panel_fetch<Lanes> next{w + (j + panel + t * share) * in, share};
+        detail::product_tile<Lanes, tile, 2>({x + r * in, 1, tile}, w + j * in, panel, sums, panel, in, false,
+                                             next);
         detail::put_tile<Lanes>(sums, panel, bias == nullptr ? nullptr : bias + j, std::min(tile, rows - r),
                                 out - j, y + r * out + j, out);
       }

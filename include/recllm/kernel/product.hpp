@@ -15,9 +15,15 @@ struct left_factor {
 
 namespace detail {
 
-template <std::size_t Lanes, std::size_t Rows, std::size_t Vectors>
+struct no_fetch {
+  RECLLM_INLINE void operator()(std::size_t) const {}
+};
+
+/// C = A B of a tile, or C += A B; fetch(k) brings into the cache what is wanted next, at each step of
+/// `inner`.
+template <std::size_t Lanes, std::size_t Rows, std::size_t Vectors, class Fetch = no_fetch>
 RECLLM_INLINE void product_tile(const left_factor& a, const float* b, std::size_t b_stride, float* c,
-                                std::size_t c_stride, std::size_t inner, bool add) {
+                                std::size_t c_stride, std::size_t inner, bool add, const Fetch& fetch = {}) {
   using vector = floats<Lanes>;
   vector sums[Rows][Vectors];
 #pragma GCC unroll 12
@@ -26,6 +32,7 @@ RECLLM_INLINE void product_tile(const left_factor& a, const float* b, std::size_
     for (std::size_t v = 0; v < Vectors; ++v)
       sums[r][v] = add ? at<Lanes>(c + r * c_stride + v * Lanes)->v : vector{};
   for (std::size_t k = 0; k < inner; ++k) {
+    fetch(k);
     vector right[Vectors];
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < Vectors; ++v) right[v] = at<Lanes>(b + k * b_stride + v * Lanes)->v;

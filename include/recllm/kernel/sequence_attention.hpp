@@ -291,9 +291,8 @@ struct pull_back_sequences_kernel {
                                 tile.slopes.data() + part.row * tile_queries);
         for (std::size_t j = 0; j < view.keys; ++j)
           for (std::size_t i = 0; i < view.queries; i += Lanes) {
-            auto *const s = at<Lanes>(tile.scores.data() + j * tile_queries + i), *const ds = at<Lanes>(
-                                                                                      tile.slopes.data() +
-                                                                                      j * tile_queries + i);
+            auto* const s = at<Lanes>(tile.scores.data() + j * tile_queries + i);
+            auto* const ds = at<Lanes>(tile.slopes.data() + j * tile_queries + i);
             vector p = s->v - at<Lanes>(tile.lse + i)->v;
             exp(p);
             s->v = p;
