@@ -79,10 +79,11 @@ struct packed_rows {
   token_places places;
 };
 
-/// Packs rows; neighbouring rows of one prompt share it.
+/// Packs rows; with share_prompts, neighbouring rows of one prompt share it.
 template <class Completion>
 [[nodiscard]] packed_rows pack_rows(const token_rollouts<Completion>& r, row_block rows, at::Device device,
-                                    prompt_attention attention = prompt_attention::merged) {
+                                    prompt_attention attention = prompt_attention::merged,
+                                    bool share_prompts = true) {
   std::vector<prompt_group> groups;
   std::vector<std::int64_t> prompt_end;  // of each row: place of its prompt's last token
   std::int64_t place = 0;
@@ -92,7 +93,7 @@ template <class Completion>
   const auto row_prompt = [&](Eigen::Index row) { return r.prompt[static_cast<std::size_t>(row)]; };
   for (Eigen::Index i = 0; i < rows.count; ++i) {
     const Eigen::Index row = rows.first + i;
-    if (i == 0 || row_prompt(row) != row_prompt(row - 1)) {
+    if (i == 0 || !share_prompts || row_prompt(row) != row_prompt(row - 1)) {
       groups.push_back({r.prompt_tokens[row_prompt(row)], {}});
       place += static_cast<std::int64_t>(groups.back().prompt.size());
       prompt_end.push_back(place - 1);
@@ -236,6 +237,9 @@ class causal_lm {
     adamw_options optimizer = {};
     double dropout = 0.0;
     prompt_attention attention = prompt_attention::merged;  ///< in log_probs() and trace()
+    /// Whether a group's prompt is computed once. Otherwise once a completion, to the same numbers: what it
+    /// saves.
+    bool share_prompts = true;
     /// Of trace(). Recomputed: a third more work, memory of about a layer.
     layer_activations activations = layer_activations::kept;
   };
@@ -373,7 +377,8 @@ class causal_lm {
 
  private:
   [[nodiscard]] token_trace forward(const rollouts_type& r, row_block rows, double dropout) const {
-    detail::packed_rows packed = detail::pack_rows(r, rows, model_.device(), options_.attention);
+    detail::packed_rows packed =
+        detail::pack_rows(r, rows, model_.device(), options_.attention, options_.share_prompts);
     torch_bridge::dropout drop(dropout, random_stream(static_cast<std::uint64_t>(optimizer_.steps()))
                                             .split(static_cast<std::uint64_t>(rows.first))
                                             .bits());
@@ -406,7 +411,9 @@ class causal_lm {
                    may = options_.allowed](std::size_t prompt, std::span<const std::int64_t> so_far) {
         return may((*asked)[prompt], so_far);
       };
-    std::vector<generated> drawn = generate(model_, r.prompt_tokens, group_size, how, rng, r.allowed);
+    std::vector<generated> drawn = options_.share_prompts
+                                       ? generate(model_, r.prompt_tokens, group_size, how, rng, r.allowed)
+                                       : generate_apart(r, group_size, how, rng);
     std::vector<std::vector<float>> log_probs;
     for (std::size_t row = 0; row < drawn.size(); ++row) {
       r.prompt.push_back(row / group_size);
@@ -420,6 +427,20 @@ class causal_lm {
       for (std::size_t t = 0; t < log_probs[row].size(); ++t)
         r.log_probs(static_cast<Eigen::Index>(row), static_cast<Eigen::Index>(t)) = log_probs[row][t];
     return r;
+  }
+
+  /// generate() with a prompt of its own for each completion.
+  [[nodiscard]] std::vector<generated> generate_apart(const rollouts_type& r, std::size_t group_size,
+                                                      const generation_options& how,
+                                                      random_stream rng) const {
+    std::vector<token_ids> prompts;
+    for (const token_ids& prompt : r.prompt_tokens) prompts.insert(prompts.end(), group_size, prompt);
+    token_constraint allowed;
+    if (r.allowed)
+      allowed = [&](std::size_t row, std::span<const std::int64_t> so_far) {
+        return r.allowed(row / group_size, so_far);
+      };
+    return generate(model_, prompts, 1, how, rng, allowed);
   }
 
   /// mask 1 on every token, log_probs 0.
