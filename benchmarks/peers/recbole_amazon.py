@@ -1,18 +1,19 @@
 """The peers of examples/amazon: RecBole's sequential models on the same files, in the same protocol.
 
-    pip install recbole==1.2.1 torch==2.13.0 "numpy<2" "pandas<2" "scipy<1.12" "setuptools<81"
+    pip install recbole==1.2.1 torch==2.13.0 "numpy<2" "pandas<2" "scipy<1.12" "setuptools<81" pyyaml
     python benchmarks/peers/recbole_amazon.py DATA/Beauty SASRec GRU4Rec BERT4Rec FDSA S3Rec
 
-Last item: test; last but one: validation, by whose NDCG@10 RecBole stops early. All items are ranked, once with the
-history left out ("masked") and once with it. SASRec is trained with cross-entropy, "SASRec/BPR" with RecBole's
-pairwise loss, "SASRec/BCE" with the binary cross-entropy of its paper, which RecBole lacks; the rest as RecBole's own
-settings say. S3Rec pre-trains first.
+Last item: test; last but one: validation, by whose NDCG@10, the history ranked, too, RecBole stops early. All items are
+ranked, once with the whole history left out ("masked") and once with it; equal scores: the item that comes first in
+items.tsv. SASRec is trained with cross-entropy, "SASRec/BPR" with RecBole's pairwise loss, "SASRec/BCE" with the binary
+cross-entropy of its paper, which RecBole lacks; the rest as RecBole's own settings say. S3Rec pre-trains first.
 """
 
 import argparse
 import math
 import os
 import pathlib
+import sys
 import tempfile
 import time
 
@@ -96,7 +97,18 @@ def settings(name, folder, arguments):
     return own
 
 
-def ranks(model, data):
+def item_numbers(folder, tokens):
+    """The line of each of RecBole's items in the file."""
+    with open(folder / "amazon.item") as lines:
+        line_of = {line.split("\t")[0]: number for number, line in enumerate(lines)}
+    return torch.tensor([line_of.get(token, 0) for token in tokens])  # the first is padding
+
+
+def place(scores, wanted, before):
+    return 1 + ((scores > wanted) | ((scores == wanted) & before)).sum(1)
+
+
+def ranks(model, data, bought, number):
     """The target's place among all items for each user, from 1: masked, and with the history ranked, too."""
     all_masked, all_places = [], []
     model.eval()
@@ -105,10 +117,22 @@ def ranks(model, data):
             scores = model.full_sort_predict(batch.to(model.device)).view(len(batch), -1)
             scores[:, 0] = -math.inf  # padding
             wanted = scores.gather(1, target.view(-1, 1))
-            all_places.append(1 + (scores > wanted).sum(1))
-            scores.scatter_(1, batch["item_id_list"], -math.inf)
-            all_masked.append(1 + (scores > wanted).sum(1))
+            before = number < number[target].view(-1, 1)
+            all_places.append(place(scores, wanted, before))
+            for row, user in zip(scores, batch["user_id"].tolist()):
+                row[bought[user]] = -math.inf  # the target, too, whose score is in wanted
+            all_masked.append(place(scores, wanted, before))
     return torch.cat(all_masked), torch.cat(all_places)
+
+
+def epoch_line(name):
+    start = time.perf_counter()
+
+    def show(epoch, score):
+        minutes = (time.perf_counter() - start) / 60
+        print(f"{name}: epoch {epoch + 1}, {minutes:.1f} min, validation NDCG@10 {score:.4f}", file=sys.stderr)
+
+    return show
 
 
 def train(name, folder, arguments):
@@ -116,6 +140,8 @@ def train(name, folder, arguments):
     config = Config(model=model_name, dataset=folder.name, config_dict=settings(name, folder, arguments))
     init_seed(config["seed"], True)
     dataset = create_dataset(config)
+    bought = dataset.inter_feat.groupby("user_id")["item_id"].agg(list)
+    number = item_numbers(folder, dataset.field2id_token["item_id"])
     training, validation, test = data_preparation(config, dataset)
     model = get_model(model_name)(config, training.dataset).to(config["device"])
     if name.endswith("/BCE"):
@@ -127,9 +153,9 @@ def train(name, folder, arguments):
         config["pre_model_path"] = trainer.saved_model_file
         model = get_model(model_name)(config, training.dataset).to(config["device"])
         trainer = get_trainer(config["MODEL_TYPE"], model_name)(config, model)
-    trainer.fit(training, validation, verbose=False, show_progress=False)
+    trainer.fit(training, validation, verbose=False, show_progress=False, callback_fn=epoch_line(name))
     model.load_state_dict(torch.load(trainer.saved_model_file)["state_dict"])
-    return ranks(model, test)
+    return ranks(model, test, bought, number)
 
 
 def main():
@@ -142,6 +168,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    del sys.argv[1:]  # RecBole would read them
     with tempfile.TemporaryDirectory() as root:
         folder = pathlib.Path(root) / "amazon"
         folder.mkdir()

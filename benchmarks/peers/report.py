@@ -6,14 +6,15 @@ import re
 import statistics
 import subprocess
 
-from works import CPUINFO, GROWTH, HERE, NO_MODEL, PRODUCT, SEQUENCES, epoch_lengths, flops
+from works import CPUINFO, GROWTH, HERE, NO_MODEL, PRODUCT, SEQUENCES, epoch_lengths, flops, read_bytes
 
 HOW = {  # work without a model: what is measured, and how
     "lcs": "a pair of lists; rapidfuzz by a call a pair from Python, and by cdist, which computes a matrix of pairs "
-    "without going back to Python. Of the processor's time, the best of 20 and of 5, of ours the best of 5 means.",
+    "without going back to Python; the same lists, with the same sums. Of the processor's time, the best of 20 and of 5, of ours the best of 5 means.",
     "evaluator": "512 users' scores of every item, histories masked, to six measures at four cutoffs, which are the "
     "same; of the processor's time, the best of 5, of ours the best of 5 means.",
-    "tokenizer encode": "of the processor's time, the best of 3, of ours the best of 5 means.",
+    "tokenizer encode": "of the processor's time, the best of 3, of ours the best of 5 means. Texts are "
+    "encoded again and again, so that all three know the words; as many ids of each.",
 }
 
 
@@ -33,10 +34,13 @@ def shown(seconds, how):
 
 
 def effort(ours, done, arguments):
-    """GFLOP of the work, and the share of the limit that ours reaches: cells."""
+    """GFLOP and GB of the work, and the share of the limit that ours reaches: cells."""
     gflop, kind = 1e-9 * flops(ours, arguments), "bfloat16" if ours.bf16 else "float32"
-    shares = [gflop / median(ours, "seconds", [lines]) / lines[PRODUCT]["gflops"][kind] for lines in done]
-    return [f"{gflop:.3g}" if gflop < 100 else f"{gflop:.0f}", f"{statistics.median(shares):.0%}"]
+    gigabytes = 1e-9 * read_bytes(ours, arguments)
+    limits = [max(gflop / of["gflops"][kind], gigabytes / of["gigabytes"]) for of in (lines[PRODUCT] for lines in done)]
+    shares = [limit / median(ours, "seconds", [lines]) for limit, lines in zip(limits, done)]
+    numbers = [f"{value:.3g}" if value < 100 else f"{value:.0f}" for value in (gflop, gigabytes)]
+    return [*numbers, f"{statistics.median(shares):.0%}"]
 
 
 def cells(row, model, done, arguments):
@@ -49,7 +53,7 @@ def cells(row, model, done, arguments):
     seconds = [shown(median(side, "seconds", done, part), row.shown) for side, part in sides]
     memory = [memory_of(side, done) if model != NO_MODEL else "" for side, _ in sides]
     spread = f"{ratio:.2f} [{min(ratios):.2f}, {max(ratios):.2f}]"
-    work = effort(ours, done, arguments) if model != NO_MODEL and row.of == "seconds" else ["", ""]
+    work = effort(ours, done, arguments) if model != NO_MODEL and row.of == "seconds" else [""] * 3
     return [
         row.title(),
         model,
@@ -151,6 +155,8 @@ def report(rows, growths, left_out, done, arguments):
         for kind in speeds[0]
         for values in [[speed[kind] for speed in speeds]]
     ]
+    reads = [lines[PRODUCT]["gigabytes"] for lines in done.values()]
+    memory = f"{statistics.median(reads):.1f} [{min(reads):.1f}, {max(reads):.1f}]"
     title = "recllm and its peers"
     texts = [
         f"One thread on one core of {names[0] if names else 'this processor'}; peers in float32 by "
@@ -160,9 +166,12 @@ def report(rows, growths, left_out, done, arguments):
         "Ratio: the peer's over ours, the median over rounds [least, greatest]; of memory where the work says so, else "
         "of seconds. MiB: resident at most (before the first repeat); of a peer with Python and its libraries.",
         "GFLOP: what the products of the work take, none of them twice: 2 a weight and token forward, 3 times as many "
-        "to train, attention and the output layer with them, a shared prompt once. Share: GFLOP over our seconds, of "
-        f"the GFLOP/s that torch reaches in a product of two matrices of 2048 x 2048 in the same round: "
-        f"{', '.join(limits)}. That is one measurement a round, on a machine whose speed may change within it.",
+        "to train, attention and the output layer with them, a shared prompt once. GB: what it reads and writes at "
+        "least: all weights, keys and values for each token that is sampled; to train all weights twice, their slopes, "
+        "and AdamW's seven numbers a weight. Share: of our seconds, those of its GFLOP at the speed of torch's product "
+        f"of two matrices of 2048 x 2048 in the same round, {', '.join(limits)} GFLOP/s, or, where they are more, those "
+        f"of its GB at the speed of a dot product, {memory} GB/s, though caches hold the weights of the smaller models. "
+        "That is one measurement a round, on a machine whose speed may change within it.",
     ]
     for row, model in rows:
         if row.work == "sft_epoch" and measured:
@@ -173,7 +182,7 @@ def report(rows, growths, left_out, done, arguments):
     if left_out:
         texts.append(f"Left out: {listed(left_out)}.")
     header = ["work", "model", "peer", "seconds, peer", "ours", "MiB, peer", "ours", "ratio", "goal", "met"]
-    header += ["GFLOP", "share of the limit"]
+    header += ["GFLOP", "GB", "share of the limit"]
     table = [cells(row, model, measured, arguments) for row, model, why in missing if not why]
     parts = [(markdown_table(header, table), html_table(header, table))] if table else []
     if GROWTH in done:
@@ -182,7 +191,8 @@ def report(rows, growths, left_out, done, arguments):
         (arguments.output / "growth.svg").write_text(drawing)
         text = (
             "A GRPO step of tiny beside the loop, once, one repeat of the peer: 4 prompts of 128 tokens, 12 "
-            "completions each and a vocabulary of 4096, but for what is named. In the figure both axes are logarithmic."
+            "completions each, a vocabulary of 4096 and a width of 128, with which heads and MLP grow, but for what is "
+            "named. In the figure both axes are logarithmic."
         )
         failed = [f"{m}: {line['failed']}" for m, line in lines.items() if "failed" in line]
         said = " ".join([text, *(f"Without a result: {'; '.join(failed)}." for _ in failed[:1]), problem]).strip()
@@ -197,6 +207,7 @@ def report(rows, growths, left_out, done, arguments):
                 "ours",
                 "ratio",
                 "GFLOP",
+                "GB",
                 "share of the limit",
             ]
             some = list(growth_cells(growth, lines, arguments))

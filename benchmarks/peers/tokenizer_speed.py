@@ -2,7 +2,8 @@
 
 Reads RECLLM_TOKENIZER (a folder with tokenizer.json, or with vocab.json, merges.txt and Qwen2's classes) and
 RECLLM_TEXT, as tokenizer_bench does. Writes one line of JSON: MB/s of the processor, and "seconds" a byte, the best of
-three; of a library that is not there nothing. Where nothing can be measured it says why: "left_out".
+three, and "check" with the number of ids, which must be the same of both; of a library that is not there nothing. Where
+nothing can be measured it says why: "left_out".
 """
 
 import json
@@ -29,10 +30,13 @@ text = pathlib.Path(os.environ["RECLLM_TEXT"]).read_text(encoding="utf-8")
 size = len(text.encode())
 
 
-result = {"versions": {}, "MB/s": {}, "seconds": {}}
+result = {"versions": {}, "MB/s": {}, "seconds": {}, "check": {}}
 
 
-def add(library, encode):
+def add(library, encode, ids_of=lambda encoded: encoded):
+    ids = len(ids_of(encode(text)))
+    if ids != result["check"].setdefault("", [ids])[0]:
+        raise SystemExit(f"tokenizer_speed.py: {library.__name__} encodes to {ids} ids, not to {result['check'][''][0]}")
     best = min(measured(encode) for _ in range(3)) / size
     result["versions"][library.__name__] = library.__version__
     result["MB/s"][library.__name__] = round(1e-6 / best, 2)
@@ -56,7 +60,7 @@ else:
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
-add(tokenizers, tokenizer.encode)
+add(tokenizers, tokenizer.encode, lambda encoded: encoded.ids)
 
 try:
     import tiktoken

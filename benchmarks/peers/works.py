@@ -14,6 +14,11 @@ PROGRAMS = {  # work without a model: the peer, our program, its benchmarks
     "evaluator": ("recbole_evaluator.py", "metric_bench", "^evaluator/"),
     "product": ("product.py", None, None),
 }
+CHECKS = {  # of a program and its peer: what our benchmark counts, which must be the peer's "check"
+    "tokenizer encode": ("ids",),
+    "lcs": ("sum",),
+    "evaluator": ("recall@10", "ndcg@10"),
+}
 CPUINFO = pathlib.Path("/proc/cpuinfo")
 # An x86-64 without AVX-512 multiplies bf16 some fifty times slower than float32, by torch; "bf16" is ARM's word.
 HAS_BF16 = not CPUINFO.exists() or bool({"avx512bw", "bf16"} & set(CPUINFO.read_text().split()))
@@ -152,6 +157,7 @@ GROWTHS = [
         (4096, 16384, 49152, 151936),
         lambda size: {"model": "tiny" if size == 4096 else f"tiny_v{size}"},
     ),
+    Growth.over("width", (64, 128, 256, 512), lambda size: {"model": "tiny" if size == 128 else f"tiny_w{size}"}),
 ]
 
 
@@ -167,12 +173,32 @@ def epoch_counts(arguments):
     return {"sequences": len(lengths), "scored": scored, "tokens": scored + sum(prompt for prompt, _ in lengths)}
 
 
+def shape_of(measurement, arguments):
+    """Of the model: its configuration, numbers of all heads' and of all key-value heads, weights of its layers."""
+    config = json.loads((arguments.models / measurement.model / "config.json").read_text())
+    heads, groups = (config["head_dim"] * config[f"num_{kind}_heads"] for kind in ("attention", "key_value"))
+    row = 2 * heads + 2 * groups + 3 * config["intermediate_size"]
+    return config, heads, groups, config["num_hidden_layers"] * config["hidden_size"] * row
+
+
+def read_bytes(measurement, arguments):
+    """What the work reads and writes at least, however it is done: all weights for each token that is sampled, with the
+    keys and values before it; to train all weights forward and backward, their slopes, and AdamW's seven numbers."""
+    config, _, groups, layers_weights = shape_of(measurement, arguments)
+    weights = layers_weights + config["hidden_size"] * config["vocab_size"]
+    size, prompts = (2 if measurement.bf16 else 4), SIZES.get(measurement.model, 4)
+    seen = ANSWER * measurement.prompt + measurement.group * sum(range(ANSWER))
+    sampled = ANSWER * weights * size + prompts * seen * 2 * groups * config["num_hidden_layers"] * 4
+    trained = weights * (3 * size + 7 * 4)
+    if measurement.work == "sft_epoch":
+        return trained * -(-len(epoch_lengths(arguments)) // SEQUENCES)
+    return {"generate": sampled, "sft_step": trained}.get(measurement.work, sampled + weights * size + trained)
+
+
 def flops(measurement, arguments):
     """Of the work, however it is done: of its matrix products, every layer for every token, none of them twice."""
-    config = json.loads((arguments.models / measurement.model / "config.json").read_text())
-    width, layers, inner = config["hidden_size"], config["num_hidden_layers"], config["intermediate_size"]
-    heads, groups = (config["head_dim"] * config[f"num_{kind}_heads"] for kind in ("attention", "key_value"))
-    weights = layers * width * (2 * heads + 2 * groups + 3 * inner)
+    config, heads, _, weights = shape_of(measurement, arguments)
+    width, layers = config["hidden_size"], config["num_hidden_layers"]
 
     def forward(prompt, new, group=1):
         """A prompt, once, and its completions; the last token of each is predicted, but not read."""
