@@ -1,5 +1,5 @@
 // What the Amazon example measures and shows: one ranking a user and seed, masked or not; tables;
-// results.json.
+// files of results.
 #pragma once
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <utility>
@@ -58,6 +59,12 @@ inline report_table empty_table(const std::string& title) {
   for (const metric& one : columns()) table.header.push_back(one.title);
   return table;
 }
+
+/// RecLLM-R1's Table 1, arXiv 2506.19235, as rows under these columns; it has K = 5 and 10 only.
+inline const std::map<std::string, std::vector<std::string>> table_1{
+    {"Beauty", {"RecLLM-R1, paper", "", ".0541", ".0405", ".0729", ".0459"}},
+    {"Sports_and_Outdoors", {"RecLLM-R1, paper", "", ".0322", ".0237", ".0471", ".0302"}},
+    {"Toys_and_Games", {"RecLLM-R1, paper", "", ".0596", ".0411", ".0773", ".0508"}}};
 
 /// The rankings of a model, of one seed or more. Figures are means over seeds and users; intervals are by
 /// bootstrap over users, 95%, of each user's mean over the seeds.
@@ -166,6 +173,18 @@ inline nlohmann::ordered_json intervals_of(const measured& model) {
                                                  {"seeds", model.per_seed(masked, of)}};
     }
   return all;
+}
+
+/// What intervals_of() found, a row a metric.
+inline report_table interval_table(const std::string& title, const nlohmann::ordered_json& figures) {
+  report_table table{.title = title, .header = {"", "masked", "low", "high", "all", "low", "high"}};
+  for (const metric& of : columns()) {
+    std::vector<std::string>& row = table.rows.emplace_back(std::vector{of.title});
+    for (const char* ranked : {"masked", "all"})
+      for (const char* value : {"mean", "low", "high"})
+        row.push_back(digits(figures[ranked][of.name][value].get<double>()));
+  }
+  return table;
 }
 
 /// Writes the settings of a run that begins; of one that goes on, throws std::invalid_argument where they are

@@ -7,19 +7,20 @@ settings=(--data "$work/Toys" --seeds 1 2 --epochs 4 --grpo-steps 2 --prompts 8 
 "$program" "${settings[@]}" --output "$work/one" --results "$work/all.json" >"$work/one.log" 2>&1 || fail "$(cat "$work/one.log")"
 for model in popularity "Markov chain" "sequence kNN" transitions transformer SFT "SFT, list too" "SFT + GRPO"; do
   grep -q "^  $model  *\.[0-9]" "$work/one.log" || fail "no figures of $model: $(cat "$work/one.log")"
-  grep -q "\"$model\": {" "$work/one/results.json" || fail "results.json lacks $model"
+  grep -q "\"$model\": {" "$work/one/models.json" || fail "models.json lacks $model"
 done
 for key in Toys masked all recall@1 ndcg@50 mean low high; do
   grep -q "\"$key\":" "$work/all.json" || fail "the file of --results lacks $key: $(cat "$work/all.json")"
 done
+grep -q "groups without advantage: [0-9]" "$work/one.log" || fail "the share of groups without advantage is not told"
 grep -q '"phase":"grpo"' "$work/one/metrics.jsonl" || fail "GRPO has no metrics"
 
 # From the last but one checkpoint of one model, and none of another.
 cp "$work/one/seed-1/metrics.jsonl" "$work/sft.jsonl"
-cp "$work/one/results.json" "$work/results.json"
+cp "$work/one/models.json" "$work/models.json"
 rm -r "$(ls -d "$work"/one/seed-1/step-* | tail -1)" "$work"/one/practice/step-*
 "$program" "${settings[@]}" --output "$work/one" --resume >"$work/two.log" 2>&1 || fail "$(cat "$work/two.log")"
-cmp "$work/one/results.json" "$work/results.json" || fail "a run that goes on has other figures"
+cmp "$work/one/models.json" "$work/models.json" || fail "a run that goes on has other figures"
 # All but the seconds, which no two runs share.
 steps() { sed 's/"step_time":[^,}]*//' "$1"; }
 cmp <(steps "$work/one/seed-1/metrics.jsonl") <(steps "$work/sft.jsonl") || fail "a run that goes on has another log"
@@ -34,3 +35,5 @@ refused "the run had with_validation = false, this command has true" "${settings
 refused "holds neither sequences.tsv" --data "$work" --output "$work/two"
 refused "does not hold a run's settings" "${settings[@]}" --output "$work/two" --resume
 refused "exclude each other" "${settings[@]}" --output "$work/two" --validate --with-validation
+refused "holds the test's figures alone" "${settings[@]}" --output "$work/two" --validate --results "$work/all.json"
+refused "holds the test's figures alone" "${settings[@]}" --output "$work/two" --with-validation --results "$work/all.json"
