@@ -140,7 +140,7 @@ void for_log_probs(const ranker& model, std::span<const shopper> shoppers, Each&
 /// each.
 struct slate {
   sequence candidates;
-  token_matrix<double> known;  ///< n x features
+  token_matrix<float> known;  ///< n x features; of tens of thousands of slates, so no doubles
   sequence next_items, history;
   std::vector<std::size_t> category, brand;  ///< of the candidates
 };
@@ -168,7 +168,7 @@ inline std::vector<slate> slates_of(const ranker& model, const item_facts& facts
     }
     const std::vector<double> near = counts.neighbours.scores(history);
     one.candidates = top_k(scores, candidates);
-    one.known = token_matrix<double>::Zero(static_cast<Eigen::Index>(one.candidates.size()), features);
+    one.known.resize(static_cast<Eigen::Index>(one.candidates.size()), features);
     for (std::size_t c = 0; c < one.candidates.size(); ++c) {
       const std::size_t item = one.candidates[c];
       one.category.push_back(facts.category[item]);
@@ -181,12 +181,13 @@ inline std::vector<slate> slates_of(const ranker& model, const item_facts& facts
       }
       const auto length = static_cast<double>(history.size());
       const bool had = std::ranges::find(history, item) != history.end();
-      one.known.row(static_cast<Eigen::Index>(c)) << static_cast<double>(log_probs[item]) + 6.0,
-          evidence[item], std::log1p(near[item] / 0.05),
+      Eigen::Array<double, 1, features> of_item;
+      of_item << static_cast<double>(log_probs[item]) + 6.0, evidence[item], std::log1p(near[item] / 0.05),
           std::log1p(counts.popular.counts()[item]) / 2.0 - 1.0,
           facts.category[history.back()] == facts.category[item] ? 1.0 : 0.0,
           branded && facts.brand[history.back()] == facts.brand[item] ? 1.0 : 0.0, of_category / length,
           of_brand / length, evidence[item] > 0.0 ? 1.0 : 0.0, had ? 1.0 : 0.0, 0.0, 0.0;
+      one.known.row(static_cast<Eigen::Index>(c)) = of_item.cast<float>();
     }
   });
   return all;
@@ -199,7 +200,7 @@ inline list_policy<slate> list_writer(double prior_weight, std::size_t length) {
       {.features =
            [](const slate& asked, std::span<const std::size_t> placed, token_matrix<double>& phi) {
              if (placed.empty()) {
-               phi = asked.known;
+               phi = asked.known.cast<double>();
                return;
              }
              const std::size_t last = placed.back();

@@ -321,7 +321,9 @@ int main(int argc, char** argv) try {
     const auto scores_of = [&](const slate& one) {
       std::vector<double> scores;
       for (Eigen::Index c = 0; c < one.known.rows(); ++c)
-        scores.push_back(one.known(c, 0) + prior_weight * one.known(c, 1) - 8.0 * one.known(c, 9));
+        scores.push_back(static_cast<double>(one.known(c, 0)) +
+                         prior_weight * static_cast<double>(one.known(c, 1)) -
+                         8.0 * static_cast<double>(one.known(c, 9)));
       return scores;
     };
     const std::vector<double> lambdas{1.0, 0.95, 0.9, 0.8, 0.7, 0.5}, shifts{0.0, 0.03, 0.1, 0.2, 0.4};
