@@ -10,7 +10,7 @@ not load the same weights, did not compute as many tokens, or did not find the s
 report says its median over rounds, its least and its greatest. What is measured is kept in OUTPUT/measurements.jsonl:
 the same command goes on where it was interrupted. Measures anew with another OUTPUT.
 
-More rows: --prompts, an epoch of SFT on the sequences of a file of movielens_prompts.py; --programs, longest common
+More rows, which --only does not find without: --prompts, an epoch of SFT on the sequences of a file of movielens_prompts.py; --programs, longest common
 subsequences beside rapidfuzz and an evaluation beside RecBole's; with --tokenizer and --text also tokenizers. The
 report says which rows are left out and why. --growth measures, once, after the rounds, a GRPO step over the length of
 prompts, the size of groups, the vocabulary and the model's width. Each round begins with product.py: the speed of a
