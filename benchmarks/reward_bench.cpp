@@ -18,15 +18,8 @@ namespace {
 
 using item_list = std::vector<std::size_t>;
 
-/// `count` distinct items out of `kinds`.
-item_list some_items(std::size_t count, std::size_t kinds, random_stream rng) {
-  item_list list = rng.permutation(kinds);
-  list.resize(count);
-  return list;
-}
-
-/// The same by a rule that peers/rapidfuzz_lcs.py follows, too.
-item_list shared_items(std::size_t count, std::size_t kinds, std::uint64_t seed) {
+/// `count` distinct items out of `kinds`, by a rule that peers/rapidfuzz_lcs.py follows, too.
+item_list some_items(std::size_t count, std::size_t kinds, std::uint64_t seed) {
   item_list list(kinds);
   std::iota(list.begin(), list.end(), std::size_t{0});
   for (std::size_t i = 0; i < count; ++i) {
@@ -42,7 +35,7 @@ template <class F>
 void pairs_of_lists(benchmark::State& state, F f) {
   const auto length = static_cast<std::size_t>(state.range(0));
   std::vector<item_list> lists;
-  for (std::size_t i = 0; i < 64; ++i) lists.push_back(shared_items(length, 2 * length, i));
+  for (std::size_t i = 0; i < 64; ++i) lists.push_back(some_items(length, 2 * length, i));
   std::size_t pair = 0;
   for (auto _ : state) {
     benchmark::DoNotOptimize(f(lists[pair % 64], lists[(pair * 7 + 1) % 64]));
@@ -78,8 +71,7 @@ void group_reward(benchmark::State& state) {
   constexpr std::size_t catalogue = 1000;
   const auto length = static_cast<std::size_t>(state.range(0));
   random_stream rng(1);
-  const user prompt{some_items(10, catalogue, rng.split(1)), some_items(50, catalogue, rng.split(2)),
-                    some_items(50, catalogue, rng.split(3))};
+  const user prompt{some_items(10, catalogue, 1), some_items(50, catalogue, 2), some_items(50, catalogue, 3)};
   std::vector<std::vector<int>> topics(catalogue);
   std::vector<double> shares(catalogue);
   for (std::size_t item = 0; item < catalogue; ++item) {
@@ -89,7 +81,7 @@ void group_reward(benchmark::State& state) {
   std::vector<answer> rollouts;
   for (std::size_t i = 0; i < 12; ++i) {
     std::string text = "<think>" + std::string(600, 'x') + "</think><answer>";
-    const item_list list = some_items(length, catalogue, rng.split(10 + i));
+    const item_list list = some_items(length, catalogue, 10 + i);
     for (const std::size_t item : list) text += std::to_string(item) + " ";
     rollouts.push_back({text + "</answer>", list});
   }

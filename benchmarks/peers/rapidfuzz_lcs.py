@@ -18,7 +18,7 @@ except ImportError as missing:
 
 
 def items(count, kinds, seed):
-    """As reward_bench's shared_items()."""
+    """As reward_bench's some_items()."""
     chosen = list(range(kinds))
     for i in range(count):
         seed = (seed * 6364136223846793005 + 1442695040888963407) % 2**64

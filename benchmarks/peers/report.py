@@ -33,14 +33,21 @@ def shown(seconds, how):
     }[how]
 
 
+EFFORT = ["GFLOP", "GB", "share of the limit"]
+
+
 def effort(ours, done, arguments):
-    """GFLOP and GB of the work, and the share of the limit that ours reaches: cells."""
+    """The cells under EFFORT: of the work, and of the limit what ours reaches."""
     gflop, kind = 1e-9 * flops(ours, arguments), "bfloat16" if ours.bf16 else "float32"
     gigabytes = 1e-9 * read_bytes(ours, arguments)
-    limits = [max(gflop / of["gflops"][kind], gigabytes / of["gigabytes"]) for of in (lines[PRODUCT] for lines in done)]
-    shares = [limit / median(ours, "seconds", [lines]) for limit, lines in zip(limits, done)]
+
+    def share(lines):
+        speed = lines[PRODUCT]
+        limit = max(gflop / speed["gflops"][kind], gigabytes / speed["gigabytes"])
+        return limit / median(ours, "seconds", [lines])
+
     numbers = [f"{value:.3g}" if value < 100 else f"{value:.0f}" for value in (gflop, gigabytes)]
-    return [*numbers, f"{statistics.median(shares):.0%}"]
+    return [*numbers, f"{statistics.median(map(share, done)):.0%}"]
 
 
 def cells(row, model, done, arguments):
@@ -53,7 +60,7 @@ def cells(row, model, done, arguments):
     seconds = [shown(median(side, "seconds", done, part), row.shown) for side, part in sides]
     memory = [memory_of(side, done) if model != NO_MODEL else "" for side, _ in sides]
     spread = f"{ratio:.2f} [{min(ratios):.2f}, {max(ratios):.2f}]"
-    work = effort(ours, done, arguments) if model != NO_MODEL and row.of == "seconds" else [""] * 3
+    work = effort(ours, done, arguments) if model != NO_MODEL and row.of == "seconds" else [""] * len(EFFORT)
     return [
         row.title(),
         model,
@@ -182,7 +189,7 @@ def report(rows, growths, left_out, done, arguments):
     if left_out:
         texts.append(f"Left out: {listed(left_out)}.")
     header = ["work", "model", "peer", "seconds, peer", "ours", "MiB, peer", "ours", "ratio", "goal", "met"]
-    header += ["GFLOP", "GB", "share of the limit"]
+    header += EFFORT
     table = [cells(row, model, measured, arguments) for row, model, why in missing if not why]
     parts = [(markdown_table(header, table), html_table(header, table))] if table else []
     if GROWTH in done:
@@ -206,9 +213,7 @@ def report(rows, growths, left_out, done, arguments):
                 "MiB, peer",
                 "ours",
                 "ratio",
-                "GFLOP",
-                "GB",
-                "share of the limit",
+                *EFFORT,
             ]
             some = list(growth_cells(growth, lines, arguments))
             parts.append((markdown_table(header, some), f"<h3>{growth.title}</h3>\n{html_table(header, some)}"))

@@ -319,11 +319,10 @@ int main(int argc, char** argv) try {
       }
     };
     const auto scores_of = [&](const slate& one) {
+      const token_matrix<double> known = one.known.cast<double>();
       std::vector<double> scores;
-      for (Eigen::Index c = 0; c < one.known.rows(); ++c)
-        scores.push_back(static_cast<double>(one.known(c, 0)) +
-                         prior_weight * static_cast<double>(one.known(c, 1)) -
-                         8.0 * static_cast<double>(one.known(c, 9)));
+      for (Eigen::Index c = 0; c < known.rows(); ++c)
+        scores.push_back(known(c, 0) + prior_weight * known(c, 1) - 8.0 * known(c, 9));
       return scores;
     };
     const std::vector<double> lambdas{1.0, 0.95, 0.9, 0.8, 0.7, 0.5}, shifts{0.0, 0.03, 0.1, 0.2, 0.4};

@@ -6,6 +6,7 @@
 #include <recllm/torch/causal_lm.hpp>
 
 #include "support/catch.hpp"
+#include "support/relative_difference.hpp"
 
 using namespace recllm;
 using namespace recllm::torch_bridge;
@@ -77,11 +78,9 @@ TEST_CASE("merged attention is that of every completion with a prompt of its own
     first = next;
   }
   expected.backward(slopes.to(at::kDouble));
-  const auto error = [](const at::Tensor& ours, const at::Tensor& theirs) {
-    return (ours - theirs).abs().max().item<double>() / std::max(1.0, theirs.abs().max().item<double>());
-  };
-  CHECK(error(out, expected) < 1e-5);
-  for (std::size_t i = 0; i < inputs.size(); ++i) CHECK(error(inputs[i].grad(), exact[i].grad()) < 1e-5);
+  CHECK(relative_difference(out, expected) < 1e-5);
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    CHECK(relative_difference(inputs[i].grad(), exact[i].grad()) < 1e-5);
 }
 
 TEST_CASE("a policy's log-probs and gradients are the same by merged and by masked attention") {
