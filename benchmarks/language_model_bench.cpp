@@ -213,15 +213,17 @@ std::vector<example<text, text>> examples_of_file(bool ragged) {
 
 using counters = std::map<std::string, double>;
 
-/// Calls `work` once untimed, then timed, and says what memory it took, of all that the process holds.
+/// Calls `work` once untimed, then timed, and says how many tokens it was of, which it returns, and what
+/// memory it took, of all that the process holds.
 template <class Work>
 void measure(benchmark::State& state, const counters& about, const Work& work) {
   ::malloc_trim(0);
   benchmarks::forget_peak();
   const double held = benchmarks::peak_bytes();
-  work();
-  for (auto _ : state) work();
+  double tokens = work();
+  for (auto _ : state) tokens = work();
   for (const auto& [name, value] : about) state.counters[name] = value;
+  state.counters["tokens"] = tokens;
   state.counters["base_MiB"] = held / 0x1p20;
   state.counters["peak_MiB"] = benchmarks::peak_bytes() / 0x1p20;
 }
@@ -233,18 +235,18 @@ void generate(benchmark::State& state, const setting& s) {
   const policy_type policy = policy_of(s);
   const std::vector<text> prompts = prompts_of(policy, s.size.prompts, s.tokens);
   std::size_t drawn = 0;
-  double tokens = 0.0;
   measure(state, {{"check", check_of(policy)}},
-          [&] { tokens = tokens_of(policy.sample(prompts, s.group, random_stream(++drawn))); });
-  state.counters["tokens"] = tokens;
+          [&] { return tokens_of(policy.sample(prompts, s.group, random_stream(++drawn))); });
 }
 
 /// As a reference scores a group's completions.
 void log_probs(benchmark::State& state, const setting& s) {
   const policy_type policy = policy_of(s);
   const auto r = policy.sample(prompts_of(policy, s.size.prompts, s.tokens), s.group, random_stream(1));
-  measure(state, {{"check", check_of(policy)}, {"tokens", tokens_of(r)}}, [&] {
+  const double tokens = tokens_of(r);
+  measure(state, {{"check", check_of(policy)}}, [&] {
     benchmark::DoNotOptimize(policy.log_probs(r, {0, r.rows()}));
+    return tokens;
   });
 }
 
@@ -260,12 +262,11 @@ void grpo_step(benchmark::State& state, const setting& s) {
     auto steps = train(policy, objective, goal, prompts,
                        {.steps = 1'000'000, .group_size = s.group, .learning_rate = 1e-6}, &reference);
     auto step = steps.begin();
-    double tokens = 0.0;
     measure(state, {{"check", check}}, [&] {
-      tokens = static_cast<double>((*step).num_tokens);
+      const auto tokens = static_cast<double>((*step).num_tokens);
       ++step;
+      return tokens;
     });
-    state.counters["tokens"] = tokens;
   });
 }
 
@@ -279,9 +280,10 @@ void sft_step(benchmark::State& state, const setting& s) {
     auto steps = fit(policy, objective, examples,
                      {.steps = 1'000'000, .batch_size = sequences, .learning_rate = 1e-6});
     auto step = steps.begin();
-    measure(state, {{"check", check}, {"tokens", static_cast<double>(sequences * s.tokens)}}, [&] {
+    measure(state, {{"check", check}}, [&] {
       benchmark::DoNotOptimize(*step);
       ++step;
+      return static_cast<double>(sequences * s.tokens);
     });
   });
 }
@@ -295,7 +297,6 @@ void sft_epoch(benchmark::State& state, const setting& s) {
     scored += e.completion.tokens.size();
   }
   const counters about{{"check", check_of(policy)},
-                       {"tokens", static_cast<double>(prompt_tokens + scored)},
                        {"scored", static_cast<double>(scored)},
                        {"sequences", static_cast<double>(examples.size())}};
   std::uint64_t epoch = 0;
@@ -303,6 +304,7 @@ void sft_epoch(benchmark::State& state, const setting& s) {
     for (const auto& m :
          fit(policy, sft{}, examples, {.batch_size = sequences, .learning_rate = 1e-6, .seed = ++epoch}))
       benchmark::DoNotOptimize(m);
+    return static_cast<double>(prompt_tokens + scored);
   });
 }
 
