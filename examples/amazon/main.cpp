@@ -26,7 +26,7 @@ using namespace shop;
 int main(int argc, char** argv) try {
   std::filesystem::path folder, output = "results/amazon", results;
   std::vector<std::uint64_t> seeds{1, 2, 3};
-  double epochs = 12, prior_weight = 2, backward = 0.7, similar = 0.1, learning_rate = 100;
+  double epochs = 12, prior_weight = 2, backward = 0.7, similar = 0.1, learning_rate = 1e-4;
   std::ptrdiff_t grpo_steps = 60;
   std::size_t group_size = 12, prompts = 512, list_length = 20;
   bool reasons = false, with_validation = false, resume = false, validate = false;
@@ -147,21 +147,18 @@ bootstrap over users. A third of the test pairs of the sets of 2014 fall on the 
       const std::vector<slate> slates = slates_of(model, facts, counts, prior_weight, asked);
       mine.transformer = ranked_by(model, asked);
       for (const slate& one : slates) mine.sft.push_back(one.candidates);
-      const auto longer_lists = [&](const list_policy<slate>& writer) {
-        list_policy<slate> longer = list_writer(prior_weight, 2 * longest);
-        longer.weights() = writer.weights();
-        return written_by(longer, slates);
+      const auto longer_lists = [&](const list_writer& writer) {
+        return written_by(with_length(writer, 2 * longest), slates);
       };
 
-      list_policy<slate> taught = list_writer(prior_weight, 1),
-                         writer = list_writer(prior_weight, list_length);
+      list_writer taught = untaught_writer(first_weights(1, prior_weight), 1, seed);
       for (const auto& m : fit(taught, sft{}, found, list_lesson_settings(found.size(), seed))) {
         const std::lock_guard writing(one_writes);
         log.with({{"phase", "list sft"}, {"seed", seed}})(m);
       }
       mine.taught = longer_lists(taught);
 
-      writer.weights() = taught.weights();
+      list_writer writer = with_length(taught, list_length);
       for (const auto& m : train(writer, grpo{.kl_coef = 0, .scale = advantage_scale::none}, goal, practised,
                                  {.steps = grpo_steps,
                                  .prompts_per_step = std::min(prompts, practised.size()),

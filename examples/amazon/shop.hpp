@@ -14,10 +14,11 @@
 
 #include <recllm/baselines.hpp>
 #include <recllm/data.hpp>
-#include <recllm/list_policy.hpp>
 #include <recllm/metrics.hpp>
 #include <recllm/sft.hpp>
+#include <recllm/text/tf_idf.hpp>
 #include <recllm/torch/item_policy.hpp>
+#include <recllm/torch/list_network.hpp>
 
 namespace shop {
 
@@ -50,9 +51,20 @@ inline sequence without_history(sequence list, const shopper& asking) {
 
 using ranker = lm::item_policy<shopper>;
 
-/// The items' attributes as numbers: categories of all levels, and the brand.
+/// The words of an item: its title, and keywords where a file has them (Sports has no titles).
+inline std::vector<std::string> texts_of(std::span<const item> items) {
+  std::vector<std::string> all;
+  for (const item& one : items) {
+    all.push_back(one.title);
+    for (const auto& [name, value] : one.attributes)
+      if (name == "keywords") all.back() += " " + value;
+  }
+  return all;
+}
+
+/// The items' attributes as numbers: categories of all levels, and the brand; and how alike their texts are.
 struct item_facts {
-  explicit item_facts(const dataset& data) {
+  explicit item_facts(const dataset& data) : texts(texts_of(data.items)) {
     std::map<std::string, std::size_t> numbers;
     const auto number = [&](const std::string& name) {
       return numbers.try_emplace(name, numbers.size()).first->second;
@@ -72,6 +84,7 @@ struct item_facts {
   std::vector<std::vector<std::size_t>> attributes;
   std::vector<std::size_t> category;  ///< of each item: the last of its path
   std::vector<std::size_t> brand;     ///< or none
+  tf_idf texts;
 };
 
 /// What is counted in training sequences.
@@ -146,12 +159,14 @@ struct slate {
 };
 
 constexpr std::size_t candidates = 200;
-constexpr Eigen::Index features = 12;
+constexpr Eigen::Index features = 15;  // known before a list is begun
 
 /// The candidates of each shopper, by log-prob + prior_weight * evidence. Features: those two, the
 /// neighbours' evidence, popularity, whether it is of the last item's category and brand, the shares of the
-/// history of its category and brand, whether there is evidence, whether the shopper has it; and, told as the
-/// list is written, how many items of its category and brand are placed.
+/// history of its category and brand, whether there is evidence, whether the shopper has it; how often it
+/// came right after the last item and the one before; how alike its text is to the last item's, the most
+/// alike one's and all of the last ten on average; and, told as the list is written, how many items of its
+/// category and brand are placed.
 inline std::vector<slate> slates_of(const ranker& model, const item_facts& facts,
                                     const counted_models& counts, double prior_weight,
                                     std::span<const shopper> shoppers) {
@@ -167,6 +182,7 @@ inline std::vector<slate> slates_of(const ranker& model, const item_facts& facts
       scores[item] += prior_weight * evidence[item];
     }
     const std::vector<double> near = counts.neighbours.scores(history);
+    const auto recent = std::span(history).last(std::min<std::size_t>(history.size(), 10));
     one.candidates = top_k(scores, candidates);
     one.known.resize(static_cast<Eigen::Index>(one.candidates.size()), features);
     for (std::size_t c = 0; c < one.candidates.size(); ++c) {
@@ -181,38 +197,67 @@ inline std::vector<slate> slates_of(const ranker& model, const item_facts& facts
       }
       const auto length = static_cast<double>(history.size());
       const bool had = std::ranges::find(history, item) != history.end();
+      double like_last = 0, most_like = 0, like = 0;
+      for (const std::size_t bought : recent) {
+        like_last = facts.texts.cosine(bought, item);
+        most_like = std::max(most_like, like_last);
+        like += like_last / static_cast<double>(recent.size());
+      }
+      const auto after = [&](std::size_t back) {
+        return history.size() < back ? 0.0
+                                     : std::log1p(counts.chain.count(history[history.size() - back], item));
+      };
       Eigen::Array<double, 1, features> of_item;
       of_item << static_cast<double>(log_probs[item]) + 6.0, evidence[item], std::log1p(near[item] / 0.05),
           std::log1p(counts.popular.counts()[item]) / 2.0 - 1.0,
           facts.category[history.back()] == facts.category[item] ? 1.0 : 0.0,
           branded && facts.brand[history.back()] == facts.brand[item] ? 1.0 : 0.0, of_category / length,
-          of_brand / length, evidence[item] > 0.0 ? 1.0 : 0.0, had ? 1.0 : 0.0, 0.0, 0.0;
+          of_brand / length, evidence[item] > 0.0 ? 1.0 : 0.0, had ? 1.0 : 0.0, after(1), after(2), like_last,
+          most_like, like;
       one.known.row(static_cast<Eigen::Index>(c)) = of_item.cast<float>();
     }
   });
   return all;
 }
 
-/// The policy that writes lists of the candidates. It begins as the ranker's own order, but for what the
-/// shopper has, which no one bought twice.
-inline list_policy<slate> list_writer(double prior_weight, std::size_t length) {
-  return list_policy<slate>(
+using list_writer = lm::list_network<slate>;
+
+/// Weights to begin with: the ranker's own order, but for what the shopper has, which no one bought twice.
+inline std::vector<double> first_weights(double log_prob, double evidence, double had = -8) {
+  std::vector<double> weights(features + 2, 0.0);
+  weights[0] = log_prob;
+  weights[1] = evidence;
+  weights[9] = had;
+  return weights;
+}
+
+/// The policy that writes lists of the candidates.
+inline list_writer untaught_writer(std::vector<double> weights, std::size_t length, std::uint64_t seed) {
+  return list_writer(
       {.features =
            [](const slate& asked, std::span<const std::size_t> placed, token_matrix<double>& phi) {
              if (placed.empty()) {
-               phi = asked.known.cast<double>();
+               phi.leftCols(features) = asked.known.cast<double>();
                return;
              }
              const std::size_t last = placed.back();
              for (std::size_t c = 0; c < asked.candidates.size(); ++c) {
                const auto row = static_cast<Eigen::Index>(c);
-               if (asked.category[c] == asked.category[last]) phi(row, 10) += 0.2;
+               if (asked.category[c] == asked.category[last]) phi(row, features) += 0.2;
                if (asked.brand[c] == asked.brand[last] && asked.brand[c] != item_facts::none)
-                 phi(row, 11) += 0.2;
+                 phi(row, features + 1) += 0.2;
              }
            },
-       .weights = {1, prior_weight, 0, 0, 0, 0, 0, 0, 0, -8, 0, 0},
-       .length = length});
+       .weights = std::move(weights),
+       .length = length,
+       .seed = seed});
+}
+
+/// The same for lists of another length.
+inline list_writer with_length(const list_writer& writer, std::size_t length) {
+  list_writer other = untaught_writer(first_weights(0, 0), length, 0);
+  other.blend(writer, 1);
+  return other;
 }
 
 /// The slates with the next item among the candidates, as lessons for the first place.
@@ -226,15 +271,15 @@ inline std::vector<example<slate, sequence>> list_lessons_of(std::span<const sla
 
 /// How a list writer of length 1 is taught by them.
 inline fit_options list_lesson_settings(std::size_t lessons, std::uint64_t seed) {
-  return {.steps = 100,
+  return {.steps = 300,
           .batch_size = std::min<std::size_t>(512, lessons),
-          .learning_rate = 0.5,
+          .learning_rate = 0.01,
           .schedule = schedule::linear,
           .seed = seed};
 }
 
 /// A list for each slate, best items first; for some slates at a time.
-inline std::vector<sequence> written_by(const list_policy<slate>& writer, std::span<const slate> slates) {
+inline std::vector<sequence> written_by(const list_writer& writer, std::span<const slate> slates) {
   std::vector<sequence> lists;
   for (std::size_t first = 0; first < slates.size(); first += 256)
     std::ranges::move(

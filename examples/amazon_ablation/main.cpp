@@ -32,6 +32,7 @@ using namespace shop;
 namespace {
 
 constexpr std::size_t shown = 10;
+constexpr double learning_rate = 1e-3;        // of the list writers
 constexpr std::ptrdiff_t network_steps = 60;  // of the transformer itself
 constexpr std::size_t network_prompts = 128;
 
@@ -40,7 +41,7 @@ struct variant {
   std::string name;
   std::function<double(const slate&, const sequence&)> goal = {};  ///< none: no GRPO
   std::size_t group_size = 12;
-  double kl_coef = 0.0, learning_rate = 100.0;
+  double kl_coef = 0.0;
   advantage_scale scale = advantage_scale::none;
   bool sft = false;                  ///< cross-entropy on the practice items before
   std::vector<double> weights = {};  ///< to begin with; none: the ranker's order
@@ -191,24 +192,23 @@ int main(int argc, char** argv) try {
   };
   const auto learn = [&](const variant& how, const course& on, std::uint64_t seed,
                          double& without_advantage) {
-    list_policy<slate> writer = list_writer(prior_weight, 20);
-    if (!how.weights.empty())
-      writer.weights() = Eigen::Map<const token_matrix<double>>(how.weights.data(), 1, features);
+    const std::vector<double> weights = how.weights.empty() ? first_weights(1.0, prior_weight) : how.weights;
+    list_writer writer = untaught_writer(weights, 20, seed);
     if (how.sft) {
-      list_policy<slate> taught = list_writer(prior_weight, 1);
+      list_writer taught = untaught_writer(weights, 1, seed);
       for ([[maybe_unused]] const auto& m :
            fit(taught, sft{}, on.lessons, list_lesson_settings(on.lessons.size(), seed))) {
       }
-      writer.weights() = taught.weights();
+      writer = with_length(taught, 20);
     }
     if (!how.goal) return writer;
-    const list_policy<slate> reference = writer;
+    const list_writer reference = writer;
     for (const auto& m :
          train(writer, grpo{.kl_coef = how.kl_coef, .scale = how.scale}, how.goal, on.practised,
                {.steps = steps,
                .prompts_per_step = std::min(prompts, on.practised.size()),
                .group_size = how.group_size,
-               .learning_rate = how.learning_rate,
+               .learning_rate = learning_rate,
                .schedule = schedule::linear,
                .seed = seed},
                how.kl_coef > 0.0 ? &reference : nullptr) |
@@ -227,7 +227,7 @@ int main(int argc, char** argv) try {
       if (stop()) return;
       const std::size_t row = number / seeds.size(), i = number % seeds.size();
       double nothing = 0.0;
-      const list_policy<slate> writer = learn(variants[row], on, seeds[i], nothing);
+      const list_writer writer = learn(variants[row], on, seeds[i], nothing);
       const std::vector<sequence> lists = written_by(writer, on.of_seed(i));
       const std::lock_guard writing(one_writes);
       done[row].reports[i] = reported(lists, masked);
@@ -253,9 +253,7 @@ int main(int argc, char** argv) try {
       reward::diversity([&](std::size_t item) -> const std::vector<std::string>& { return topics[item]; });
   const auto novelty = reward::novelty([&](std::size_t item) { return shares[item]; });
   const auto weighted = [&](double weight, const auto& term) {
-    return variant{.name = text("%g", weight),
-                   .goal = reward_of(dense + weight * term),
-                   .learning_rate = 100.0 / (1.0 + weight)};
+    return variant{.name = text("%g", weight), .goal = reward_of(dense + weight * term)};
   };
   const std::vector<variant> phases{{.name = "SFT"},
                                     {.name = "SFT, list too", .sft = true},
@@ -273,7 +271,7 @@ int main(int argc, char** argv) try {
     again(base, "reward", "NDCG and soft NDCG");
     run("reward", on,
         {{.name = "NDCG = weighted LCS", .goal = reward_of(1.0 * ndcg)}, plain_lcs, exact_match});
-    const std::vector<double> may_repeat{1, prior_weight, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    const std::vector<double> may_repeat = first_weights(1.0, prior_weight, 0.0);
     run("penalty, history ranked, too", on,
         {{.name = "SFT", .weights = may_repeat},
          {.name = "without", .goal = reward_of(dense), .weights = may_repeat},
@@ -284,17 +282,16 @@ int main(int argc, char** argv) try {
     std::vector<variant> sizes, divergences;
     for (const std::size_t size : {4, 8, 32})
       sizes.push_back({.name = std::to_string(size), .goal = reward_of(dense), .group_size = size});
-    for (const double coef : {0.0, 0.01, 0.03, 0.1})
-      divergences.push_back(
-          {.name = text("%g", coef), .goal = reward_of(dense), .kl_coef = coef, .learning_rate = 10.0});
+    for (const double coef : {0.01, 0.03, 0.1})
+      divergences.push_back({.name = text("%g", coef), .goal = reward_of(dense), .kl_coef = coef});
     again(base, "group size", "12");
     run("group size", on, sizes);
-    run("KL coefficient, rate 10", on, divergences);
+    again(base, "KL coefficient", "0");
+    run("KL coefficient", on, divergences);
     again(base, "advantages", "less the mean");
     run("advantages", on,
         {{.name = "over the deviation",
           .goal = reward_of(dense),
-          .learning_rate = 5.0,
           .scale = advantage_scale::group_deviation}});
 
     // Beyond accuracy: a term in the reward, against a module behind the ranker.
@@ -363,7 +360,7 @@ int main(int argc, char** argv) try {
     const ranker untrained = untrained_ranker(facts, false, random_stream(seeds.front()));
     const course on =
         course_of(untrained, shorter, 1, [&](std::size_t) -> const ranker& { return untrained; });
-    const std::vector<double> counts_alone{0, prior_weight, 0, 0, 0, 0, 0, 0, 0, -8, 0, 0};
+    const std::vector<double> counts_alone = first_weights(0.0, prior_weight);
     run("training, no SFT", on,
         {{.name = "counts alone", .weights = counts_alone},
          {.name = "GRPO only", .goal = reward_of(dense), .weights = counts_alone}});

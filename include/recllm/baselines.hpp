@@ -15,6 +15,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <span>
@@ -95,6 +96,13 @@ class markov_chain {
     if (!history.empty())
       for (const auto& [item, count] : next_[history.back()]) values[item] += count;
     return values;
+  }
+
+  /// How often `next` came right after `item`. Throws std::invalid_argument for an item out of the catalogue.
+  [[nodiscard]] double count(std::size_t item, std::size_t next) const {
+    detail::check_items(std::array{item, next}, next_.size(), "markov_chain::count");
+    const auto found = next_[item].find(next);
+    return found == next_[item].end() ? 0.0 : found->second;
   }
 
  private:

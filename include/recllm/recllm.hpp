@@ -27,6 +27,7 @@
 #include <recllm/sft.hpp>
 #include <recllm/tabular.hpp>
 #include <recllm/tabular_critic.hpp>
+#include <recllm/text/tf_idf.hpp>
 #include <recllm/train.hpp>
 #include <recllm/train/callbacks.hpp>
 #include <recllm/train/checkpoint.hpp>
