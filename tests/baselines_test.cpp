@@ -41,6 +41,10 @@ TEST_CASE("the Markov chain counts transitions from the last item, popularity br
         std::vector<double>{1.0 / 8, 1 + 1.5 / 8, 1 + 1.5 / 8, 0});
   CHECK(model.scores(std::vector<std::size_t>{3}) == std::vector<double>{1.0 / 8, 1.5 / 8, 1.5 / 8, 0});
   CHECK(model.scores({}) == std::vector<double>{1.0 / 8, 1.5 / 8, 1.5 / 8, 0});
+  CHECK(model.count(1, 2) == 2);
+  CHECK(model.count(2, 1) == 1);
+  CHECK(model.count(1, 0) == 0);
+  CHECK_THROWS(model.count(0, 4));
   const std::vector<std::vector<std::size_t>> only_popular(50, std::vector<std::size_t>{3});
   std::vector<std::vector<std::size_t>> mixed = only_popular;
   mixed.push_back({0, 1});
