@@ -32,7 +32,6 @@ using namespace shop;
 namespace {
 
 constexpr std::size_t shown = 10;
-constexpr double learning_rate = 1e-3;        // of the list writers
 constexpr std::ptrdiff_t network_steps = 60;  // of the transformer itself
 constexpr std::size_t network_prompts = 128;
 
@@ -41,7 +40,7 @@ struct variant {
   std::string name;
   std::function<double(const slate&, const sequence&)> goal = {};  ///< none: no GRPO
   std::size_t group_size = 12;
-  double kl_coef = 0.0;
+  double kl_coef = 0.0, learning_rate = 1e-2;
   advantage_scale scale = advantage_scale::none;
   bool sft = false;                  ///< cross-entropy on the practice items before
   std::vector<double> weights = {};  ///< to begin with; none: the ranker's order
@@ -208,7 +207,7 @@ int main(int argc, char** argv) try {
                {.steps = steps,
                .prompts_per_step = std::min(prompts, on.practised.size()),
                .group_size = how.group_size,
-               .learning_rate = learning_rate,
+               .learning_rate = how.learning_rate,
                .schedule = schedule::linear,
                .seed = seed},
                how.kl_coef > 0.0 ? &reference : nullptr) |
@@ -255,10 +254,11 @@ int main(int argc, char** argv) try {
   const auto weighted = [&](double weight, const auto& term) {
     return variant{.name = text("%g", weight), .goal = reward_of(dense + weight * term)};
   };
-  const std::vector<variant> phases{{.name = "SFT"},
-                                    {.name = "SFT, list too", .sft = true},
-                                    {.name = "SFT + GRPO", .goal = reward_of(dense)},
-                                    {.name = "SFT, list too + GRPO", .goal = reward_of(dense), .sft = true}};
+  const std::vector<variant> phases{
+      {.name = "SFT"},
+      {.name = "SFT, list too", .sft = true},
+      {.name = "SFT + GRPO", .goal = reward_of(dense)},
+      {.name = "SFT, list too + GRPO", .goal = reward_of(dense), .learning_rate = 1e-4, .sft = true}};
   const variant plain_lcs{
       .name = "plain LCS",
       .goal = reward_of(1.0 * reward::lcs(&slate::next_items, measure::uniform_weight{}))},

@@ -197,13 +197,7 @@ class item_policy {
   /// Takes up what save() wrote of a policy of the same sizes. Throws std::invalid_argument where it does not
   /// fit; the policy is then as it was.
   void load(const std::filesystem::path& folder) {
-    const tensor_map saved = read_safetensors(folder / "model.safetensors");
-    for (const auto& [name, weight] : model_.weights()) {
-      const auto found = saved.find(name);
-      require(found != saved.end() && found->second.sizes() == weight.sizes(),
-              "recllm: item_policy: ", folder / "model.safetensors", " lacks '", name, "' of shape ",
-              weight.sizes());
-    }
+    const tensor_map saved = read_same_weights("item_policy", folder / "model.safetensors", model_.weights());
     optimizer_.load_state(read_safetensors(folder / "optimizer.safetensors"), model_.weights());
     const at::NoGradGuard no_grad;
     for (const auto& [name, weight] : model_.weights()) weight.copy_(saved.at(name));

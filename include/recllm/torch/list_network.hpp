@@ -91,11 +91,13 @@ class list_network {
   /// `features` leaves phi in another shape or a score is not finite.
   [[nodiscard]] rollouts_type sample(std::span<const Prompt> prompts, std::size_t group_size,
                                      random_stream rng) const {
+    const at::NoGradGuard no_grad;
     return lists_.sample(prompts, group_size, wide(), scores_of(prompts), rng);
   }
 
   /// The candidate of the highest score at each place, of equal ones the first. Throws as sample() does.
   [[nodiscard]] rollouts_type greedy(std::span<const Prompt> prompts) const {
+    const at::NoGradGuard no_grad;
     return lists_.greedy(prompts, wide(), scores_of(prompts));
   }
 
@@ -142,13 +144,7 @@ class list_network {
   /// Takes up what save() wrote of a policy of the same widths. Throws std::invalid_argument where it does
   /// not fit; the policy is then as it was.
   void load(const std::filesystem::path& folder) {
-    const tensor_map saved = read_safetensors(folder / "model.safetensors");
-    for (const auto& [name, weight] : weights_) {
-      const auto found = saved.find(name);
-      require(found != saved.end() && found->second.sizes() == weight.sizes(),
-              "recllm: list_network: ", folder / "model.safetensors", " lacks '", name, "' of shape ",
-              weight.sizes());
-    }
+    const tensor_map saved = read_same_weights("list_network", folder / "model.safetensors", weights_);
     optimizer_.load_state(read_safetensors(folder / "optimizer.safetensors"), weights_);
     const at::NoGradGuard no_grad;
     for (const auto& [name, weight] : weights_) weight.copy_(saved.at(name));
@@ -161,7 +157,7 @@ class list_network {
   struct deep_scores {
     std::size_t first;                  // the number of the first prompt
     std::vector<std::size_t> begin{0};  // where each prompt's candidates start, and the end
-    at::Tensor features{}, values{};    // M x k; M, with the graph where gradients are on
+    at::Tensor values{};                // M, with the graph where gradients are on
     std::vector<double> host{};         // M
 
     [[nodiscard]] std::span<const double> operator()(std::size_t prompt) const {
@@ -188,18 +184,15 @@ class list_network {
     for (const Prompt& prompt : prompts)
       of.begin.push_back(of.begin.back() + std::span(prompt.candidates).size());
     const std::int64_t k = weights_.at("wide.weight").size(1);
-    of.features = at::empty({static_cast<std::int64_t>(of.begin.back()), k}, at::kFloat);
-    Eigen::Map<token_matrix<float>> rows(of.features.template data_ptr<float>(),
-                                         static_cast<Eigen::Index>(of.begin.back()), k);
+    at::Tensor x = at::empty({static_cast<std::int64_t>(of.begin.back()), k}, at::kFloat);
+    Eigen::Map<token_matrix<float>> rows(x.data_ptr<float>(), static_cast<Eigen::Index>(of.begin.back()), k);
     for (std::size_t i = 0; i < prompts.size(); ++i) {
       const token_matrix<double> phi = lists_.features_at_start(prompts[i]);
       rows.middleRows(static_cast<Eigen::Index>(of.begin[i]), phi.rows()) = phi.template cast<float>();
     }
-    at::Tensor x = of.features;
     for (std::size_t l = 0; l + 1 < layers_; ++l)
       x = at::gelu(at::linear(x, weights_.at(layer(l, "weight")), weights_.at(layer(l, "bias"))));
-    x = at::linear(x, weights_.at(layer(layers_ - 1, "weight")));
-    of.values = x.squeeze(1);
+    of.values = at::linear(x, weights_.at(layer(layers_ - 1, "weight"))).squeeze(1);
     const at::Tensor plain = of.values.detach();
     of.host.assign(plain.template data_ptr<float>(), plain.template data_ptr<float>() + plain.numel());
     return of;
