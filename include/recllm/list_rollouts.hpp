@@ -13,6 +13,7 @@
 #include <vector>
 
 #include <recllm/core/check.hpp>
+#include <recllm/core/random.hpp>
 #include <recllm/core/types.hpp>
 #include <recllm/tabular.hpp>
 

@@ -212,9 +212,7 @@ class plackett_luce_policy {
     return all;
   }
   [[nodiscard]] static double log_prob(const token& at) { return at.log_probs(at.item); }
-  [[nodiscard]] static double entropy(const token& at) {
-    return -at.log_probs.isInf().select(0.0, at.log_probs.exp() * at.log_probs).sum();
-  }
+  [[nodiscard]] static double entropy(const token& at) { return detail::entropy(at.log_probs); }
 
   /// Adds what slopes of a token's scores, N, are to W.
   void add(const token& at, const numbers& dloss_dscores) {

@@ -55,6 +55,11 @@ template <class Scores>
   return scores - (top + std::log((scores - top).exp().sum()));
 }
 
+/// Entropy of log-probs, nats; those of -infinity count nothing.
+[[nodiscard]] inline double entropy(const row_values<double>& log_probs) {
+  return -log_probs.isInf().select(0.0, log_probs.exp() * log_probs).sum();
+}
+
 /// The place whose share of [0, 1) holds u; never one of log-prob -infinity.
 template <class LogProbs>
 [[nodiscard]] Eigen::Index draw(const LogProbs& log_probs, double u) {

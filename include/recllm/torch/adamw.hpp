@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -129,5 +130,32 @@ class adamw {
   std::int64_t steps_ = 0;
   tensor_map first_, second_, master_;
 };
+
+namespace detail {
+
+/// Writes model.safetensors and optimizer.safetensors into the folder.
+inline void save_weights(const std::filesystem::path& folder, const tensor_map& weights,
+                         const adamw& optimizer) {
+  std::filesystem::create_directories(folder);
+  write_safetensors(folder / "model.safetensors", weights);
+  write_safetensors(folder / "optimizer.safetensors", optimizer.state());
+}
+
+/// Takes up what save_weights() wrote of weights of the same names and shapes. Throws std::invalid_argument
+/// that begins with `who` where it does not fit; weights and optimizer are then as they were.
+inline void load_weights(const char* who, const std::filesystem::path& folder, const tensor_map& weights,
+                         adamw& optimizer) {
+  const tensor_map saved = read_safetensors(folder / "model.safetensors");
+  for (const auto& [name, weight] : weights) {
+    const auto found = saved.find(name);
+    require(found != saved.end() && found->second.sizes() == weight.sizes(), "recllm: ", who, ": ",
+            folder / "model.safetensors", " lacks '", name, "' of shape ", weight.sizes());
+  }
+  optimizer.load_state(read_safetensors(folder / "optimizer.safetensors"), weights);
+  const at::NoGradGuard no_grad;
+  for (const auto& [name, weight] : weights) weight.copy_(saved.at(name));
+}
+
+}  // namespace detail
 
 }  // namespace recllm::torch_bridge

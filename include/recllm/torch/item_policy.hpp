@@ -189,18 +189,13 @@ class item_policy {
 
   /// Writes model.safetensors and optimizer.safetensors into the folder.
   void save(const std::filesystem::path& folder) const {
-    std::filesystem::create_directories(folder);
-    write_safetensors(folder / "model.safetensors", model_.weights());
-    write_safetensors(folder / "optimizer.safetensors", optimizer_.state());
+    detail::save_weights(folder, model_.weights(), optimizer_);
   }
 
   /// Takes up what save() wrote of a policy of the same sizes. Throws std::invalid_argument where it does not
   /// fit; the policy is then as it was.
   void load(const std::filesystem::path& folder) {
-    const tensor_map saved = read_same_weights("item_policy", folder / "model.safetensors", model_.weights());
-    optimizer_.load_state(read_safetensors(folder / "optimizer.safetensors"), model_.weights());
-    const at::NoGradGuard no_grad;
-    for (const auto& [name, weight] : model_.weights()) weight.copy_(saved.at(name));
+    detail::load_weights("item_policy", folder, model_.weights(), optimizer_);
   }
 
   /// Throws std::invalid_argument unless both are in [0, 1).

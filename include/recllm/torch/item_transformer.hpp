@@ -22,6 +22,7 @@
 #include <recllm/core/check.hpp>
 #include <recllm/core/random.hpp>
 #include <recllm/torch/dropout.hpp>
+#include <recllm/torch/initial_weights.hpp>
 #include <recllm/torch/safetensors.hpp>
 #include <recllm/torch/torch.hpp>
 
@@ -125,11 +126,8 @@ class item_transformer {
     const auto items = static_cast<std::int64_t>(o.items), d = o.hidden_size;
     std::uint64_t number = 0;
     const auto random = [&](std::vector<std::int64_t> shape, double deviation) {
-      at::Tensor w = at::empty(shape, at::kFloat);
       random_stream draws = rng.split(number++);
-      std::generate_n(w.data_ptr<float>(), w.numel(),
-                      [&] { return static_cast<float>(deviation * draws.normal()); });
-      return w;
+      return detail::normal_weight(shape, deviation, draws);
     };
     const auto matrix = [&](std::int64_t out, std::int64_t in) {
       return random({out, in}, 1.0 / std::sqrt(static_cast<double>(in)));

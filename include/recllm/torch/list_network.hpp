@@ -22,7 +22,9 @@
 #include <recllm/core/concepts.hpp>
 #include <recllm/core/types.hpp>
 #include <recllm/list_rollouts.hpp>
+#include <recllm/tabular.hpp>
 #include <recllm/torch/adamw.hpp>
+#include <recllm/torch/initial_weights.hpp>
 #include <recllm/torch/safetensors.hpp>
 #include <recllm/torch/torch.hpp>
 
@@ -67,12 +69,9 @@ class list_network {
     add("wide.weight", wide);
     random_stream rng(of.seed);
     for (std::size_t l = 0; l < layers_; ++l) {
-      at::Tensor weight = at::zeros({widths[l + 1], widths[l]}, at::kFloat);
       // He et al., arXiv 1502.01852, equation 10; the last layer is 0.
       const double deviation = l + 1 < layers_ ? std::sqrt(2.0 / static_cast<double>(widths[l])) : 0.0;
-      for (float *w = weight.data_ptr<float>(), *end = w + weight.numel(); w != end; ++w)
-        *w = static_cast<float>(deviation * rng.normal());
-      add(layer(l, "weight"), weight);
+      add(layer(l, "weight"), detail::normal_weight({widths[l + 1], widths[l]}, deviation, rng));
       if (l + 1 < layers_) add(layer(l, "bias"), at::zeros({widths[l + 1]}, at::kFloat));
     }
   }
@@ -135,19 +134,12 @@ class list_network {
   [[nodiscard]] const tensor_map& weights() const { return weights_; }
 
   /// Writes model.safetensors and optimizer.safetensors into the folder.
-  void save(const std::filesystem::path& folder) const {
-    std::filesystem::create_directories(folder);
-    write_safetensors(folder / "model.safetensors", weights_);
-    write_safetensors(folder / "optimizer.safetensors", optimizer_.state());
-  }
+  void save(const std::filesystem::path& folder) const { detail::save_weights(folder, weights_, optimizer_); }
 
   /// Takes up what save() wrote of a policy of the same widths. Throws std::invalid_argument where it does
   /// not fit; the policy is then as it was.
   void load(const std::filesystem::path& folder) {
-    const tensor_map saved = read_same_weights("list_network", folder / "model.safetensors", weights_);
-    optimizer_.load_state(read_safetensors(folder / "optimizer.safetensors"), weights_);
-    const at::NoGradGuard no_grad;
-    for (const auto& [name, weight] : weights_) weight.copy_(saved.at(name));
+    detail::load_weights("list_network", folder, weights_, optimizer_);
   }
 
  private:
@@ -272,8 +264,7 @@ class list_network<Prompt>::forward_pass {
         r, rows, weights_, scores_,
         [&](Eigen::Index row, Eigen::Index place, Eigen::Index pick, const numbers& log_probs, const auto&) {
           log_probs_(row, place) = static_cast<float>(log_probs(pick));
-          entropies_(row, place) =
-              static_cast<float>(-log_probs.isInf().select(0.0, log_probs.exp() * log_probs).sum());
+          entropies_(row, place) = static_cast<float>(recllm::detail::entropy(log_probs));
         });
   }
 

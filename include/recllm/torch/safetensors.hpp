@@ -53,19 +53,6 @@ inline const std::vector<std::pair<std::string, at::ScalarType>>& safetensors_ty
   return tensors;
 }
 
-/// The same, of a file that holds what `weights` names, each in its shape; `who` reads it. Throws
-/// std::invalid_argument that names the first tensor that is missing or has another shape.
-[[nodiscard]] inline tensor_map read_same_weights(const char* who, const std::filesystem::path& path,
-                                                  const tensor_map& weights) {
-  tensor_map saved = read_safetensors(path);
-  for (const auto& [name, weight] : weights) {
-    const auto found = saved.find(name);
-    require(found != saved.end() && found->second.sizes() == weight.sizes(), "recllm: ", who, ": ", path,
-            " lacks '", name, "' of shape ", weight.sizes());
-  }
-  return saved;
-}
-
 /// Writes the tensors to `path`, whole or not at all. Throws std::runtime_error where that fails.
 inline void write_safetensors(const std::filesystem::path& path, const tensor_map& tensors) {
   nlohmann::ordered_json header;

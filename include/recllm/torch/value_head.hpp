@@ -17,6 +17,7 @@
 #include <recllm/core/types.hpp>
 #include <recllm/torch/adamw.hpp>
 #include <recllm/torch/causal_lm.hpp>
+#include <recllm/torch/initial_weights.hpp>
 #include <recllm/torch/qwen.hpp>
 #include <recllm/torch/safetensors.hpp>
 #include <recllm/torch/torch.hpp>
@@ -76,10 +77,8 @@ class value_head {
     const double deviation = options_.initializer_range;
     require(deviation >= 0.0 && std::isfinite(deviation),
             "recllm: value_head: initializer_range = ", deviation, ", expected 0 or a positive number");
-    at::Tensor weight = at::empty({1, backbone_.config().hidden_size}, at::kFloat);
     random_stream draws(options_.seed);
-    for (float *w = weight.data_ptr<float>(), *end = w + weight.numel(); w != end; ++w)
-      *w = static_cast<float>(deviation * draws.normal());
+    const at::Tensor weight = detail::normal_weight({1, backbone_.config().hidden_size}, deviation, draws);
     add("score.weight", weight.to(backbone_.device()));
     add("score.bias", at::zeros({1}, weight.options().device(backbone_.device())));
   }
