@@ -112,15 +112,13 @@ class list_policy {
     std::vector<token> all;
     lists_.replay(
         r, rows, weights_, detail::no_scores{},
-        [&](Eigen::Index row, Eigen::Index place, Eigen::Index pick, const numbers& log_probs,
+        [&](Eigen::Index row, Eigen::Index place, Eigen::Index pick, const detail::softmax<numbers>& of,
             const token_matrix<double>& phi) {
-          const numbers p = log_probs.exp(), p_log_p = log_probs.isInf().select(0.0, p * log_probs);
-          const double entropy = -p_log_p.sum();
           const auto sum = [&](const numbers& shares) {
             return token_matrix<double>((phi.matrix().transpose() * shares.matrix()).transpose().array());
           };
-          all.push_back(
-              {row, place, log_probs(pick), entropy, phi.row(pick) - sum(p), -sum(p_log_p + entropy * p)});
+          all.push_back({row, place, of.log_probs(pick), of.entropy(), phi.row(pick) - sum(of.probs),
+                         sum(of.entropy_slopes())});
         });
     return all;
   }

@@ -59,6 +59,7 @@ class list_writing {
  public:
   using list = std::vector<candidate_of<Prompt>>;
   using numbers = row_values<double>;
+  using distribution = softmax<numbers>;
 
   /// `who` is named in errors. Throws std::invalid_argument without features or weights, and for length 0.
   list_writing(const char* who, list_features<Prompt> features, Eigen::Index weights, std::size_t length)
@@ -91,11 +92,10 @@ class list_writing {
         auto pick = writer(row);
         Eigen::Index place = 0;
         r.picks[row] =
-            fill(prompts[p], start, length, weights, scores(p), [&](const numbers& log_probs, const auto&) {
-              const std::size_t picked = pick(log_probs);
-              r.log_probs(static_cast<Eigen::Index>(row), place++) =
-                  static_cast<float>(log_probs(static_cast<Eigen::Index>(picked)));
-              return picked;
+            fill(prompts[p], start, length, weights, scores(p), [&](const distribution& of, const auto&) {
+              const Eigen::Index picked = pick(of);
+              r.log_probs(static_cast<Eigen::Index>(row), place++) = static_cast<float>(of.log_probs(picked));
+              return static_cast<std::size_t>(picked);
             });
       }
     }
@@ -109,9 +109,7 @@ class list_writing {
                                              const token_matrix<double>& weights, const Scores& scores,
                                              random_stream rng) const {
     return write(prompts, group_size, weights, scores, [&](std::size_t row) {
-      return [own = rng.split(row)](const numbers& log_probs) mutable {
-        return static_cast<std::size_t>(draw(log_probs, own.uniform()));
-      };
+      return [own = rng.split(row)](const distribution& of) mutable { return of.draw(own.uniform()); };
     });
   }
 
@@ -121,10 +119,10 @@ class list_writing {
                                              const token_matrix<double>& weights,
                                              const Scores& scores) const {
     return write(prompts, 1, weights, scores, [](std::size_t) {
-      return [](const numbers& log_probs) {
+      return [](const distribution& of) {
         Eigen::Index best = 0;
-        log_probs.maxCoeff(&best);
-        return static_cast<std::size_t>(best);
+        of.log_probs.maxCoeff(&best);
+        return best;
       };
     });
   }
@@ -155,7 +153,7 @@ class list_writing {
     return r;
   }
 
-  /// Writes some rows' lists again: `visit(row of the block, place, pick, log_probs, phi)` at each place.
+  /// Writes some rows' lists again: `visit(row of the block, place, pick, distribution, phi)` at each place.
   template <class Scores, class Visit>
   void replay(const list_rollouts<Prompt>& r, row_block rows, const token_matrix<double>& weights,
               const Scores& scores, Visit&& visit) const {
@@ -166,9 +164,9 @@ class list_writing {
       if (row == 0 || asked != r.prompt[from - 1]) start = features_at_start(r.asked[asked]);
       Eigen::Index place = 0;
       fill(r.asked[asked], start, r.picks[from].size(), weights, scores(asked),
-           [&](const numbers& log_probs, const auto& phi) {
+           [&](const distribution& of, const auto& phi) {
              const std::size_t pick = r.picks[from][static_cast<std::size_t>(place)];
-             visit(row, place++, static_cast<Eigen::Index>(pick), log_probs, phi);
+             visit(row, place++, static_cast<Eigen::Index>(pick), of, phi);
              return pick;
            });
     }
@@ -181,8 +179,9 @@ class list_writing {
                                               const Scores& scores) const {
     token_matrix<float> all = zeros(rows.count);
     replay(r, rows, weights, scores,
-           [&](Eigen::Index row, Eigen::Index place, Eigen::Index pick, const numbers& log_probs,
-               const auto&) { all(row, place) = static_cast<float>(log_probs(pick)); });
+           [&](Eigen::Index row, Eigen::Index place, Eigen::Index pick, const distribution& of, const auto&) {
+             all(row, place) = static_cast<float>(of.log_probs(pick));
+           });
     return all;
   }
 
@@ -198,8 +197,7 @@ class list_writing {
             " candidates and a column for each of ", weights_, " weights");
   }
 
-  /// Writes a list of `length` picks: `choose(log_probs, phi)` makes one, n log-probs, -infinity for those
-  /// placed.
+  /// Writes a list of `length` picks: `choose(distribution, phi)` makes one; those placed have no share.
   template <class Choose>
   std::vector<std::size_t> fill(const Prompt& prompt, token_matrix<double> phi, std::size_t length,
                                 const token_matrix<double>& weights, std::span<const double> apart,
@@ -215,7 +213,7 @@ class list_writing {
               " is not finite; are the features?");
       for (const std::size_t i : placed)
         scores(static_cast<Eigen::Index>(i)) = -std::numeric_limits<double>::infinity();
-      placed.push_back(choose(log_softmax(scores), std::as_const(phi)));
+      placed.push_back(choose(distribution(scores), std::as_const(phi)));
     }
     return placed;
   }

@@ -60,9 +60,8 @@ class plackett_luce_policy {
     std::vector<std::vector<int>> lists;
     for (std::size_t row = 0; row < prompts.size() * group_size; ++row) {
       random_stream own = rng.split(row);
-      lists.push_back(fill(prompts[row / group_size], [&](const numbers& log_prob) {
-        return static_cast<int>(detail::draw(log_prob, own.uniform()));
-      }));
+      lists.push_back(fill(prompts[row / group_size],
+                           [&](const distribution& of) { return static_cast<int>(of.draw(own.uniform())); }));
     }
     return scored(prompts, group_size, std::move(lists));
   }
@@ -71,9 +70,9 @@ class plackett_luce_policy {
   [[nodiscard]] tabular_rollouts greedy(std::span<const std::size_t> prompts) const {
     std::vector<std::vector<int>> lists;
     for (const std::size_t prompt : prompts)
-      lists.push_back(fill(prompt, [](const numbers& log_prob) {
+      lists.push_back(fill(prompt, [](const distribution& of) {
         Eigen::Index best = 0;
-        log_prob.maxCoeff(&best);
+        of.log_probs.maxCoeff(&best);
         return static_cast<int>(best);
       }));
     return scored(prompts, 1, std::move(lists));
@@ -124,12 +123,13 @@ class plackett_luce_policy {
 
  private:
   using numbers = row_values<double>;
+  using distribution = detail::softmax<numbers>;
 
   struct token {
     Eigen::Index row, place;
     std::size_t prompt;
     int item;
-    numbers log_probs;  // of all items; -infinity for those placed before
+    distribution of;  // all items; those placed before have no share
   };
 
   void check_prompt(std::size_t prompt) const {
@@ -140,13 +140,13 @@ class plackett_luce_policy {
 
   [[nodiscard]] std::size_t items() const { return static_cast<std::size_t>(of_.item_features.rows()); }
 
-  /// A list of `choose(log-probs)` at each place.
+  /// A list of `choose(distribution)` at each place.
   template <class Choose>
   [[nodiscard]] std::vector<int> fill(std::size_t prompt, Choose&& choose) const {
     numbers left = scores(prompt);
     std::vector<int> list;
     while (list.size() < of_.length) {
-      list.push_back(choose(detail::log_softmax(left)));
+      list.push_back(choose(distribution(left)));
       left(list.back()) = -std::numeric_limits<double>::infinity();
     }
     return list;
@@ -195,8 +195,7 @@ class plackett_luce_policy {
       numbers left = scores(r.answered[from]);
       for (std::size_t place = 0; place < r.completions[from].size(); ++place) {
         const int item = r.completions[from][place];
-        all.push_back(
-            {row, static_cast<Eigen::Index>(place), r.answered[from], item, detail::log_softmax(left)});
+        all.push_back({row, static_cast<Eigen::Index>(place), r.answered[from], item, distribution(left)});
         left(item) = -std::numeric_limits<double>::infinity();
       }
     }
@@ -211,8 +210,8 @@ class plackett_luce_policy {
     for (const token& at : tokens) all(at.row, at.place) = static_cast<float>(value(at));
     return all;
   }
-  [[nodiscard]] static double log_prob(const token& at) { return at.log_probs(at.item); }
-  [[nodiscard]] static double entropy(const token& at) { return detail::entropy(at.log_probs); }
+  [[nodiscard]] static double log_prob(const token& at) { return at.of.log_probs(at.item); }
+  [[nodiscard]] static double entropy(const token& at) { return at.of.entropy(); }
 
   /// Adds what slopes of a token's scores, N, are to W.
   void add(const token& at, const numbers& dloss_dscores) {
@@ -239,20 +238,17 @@ class plackett_luce_policy::forward_pass {
   void backward(const token_view<float>& dloss_dlogp) {
     for (const token& at : tokens_) {
       const auto slope = static_cast<double>(dloss_dlogp(at.row, at.place));
-      numbers slopes = -slope * at.log_probs.exp();
+      numbers slopes = -slope * at.of.probs;
       slopes(at.item) += slope;
       policy_.add(at, slopes);
     }
   }
 
-  /// The same, and that of dloss_dentropy, count x T: dH / dscore_j = -p_j (log p_j + H).
+  /// The same, and that of dloss_dentropy, count x T.
   void backward(const token_view<float>& dloss_dlogp, const token_view<float>& dloss_dentropy) {
     backward(dloss_dlogp);
-    for (const token& at : tokens_) {
-      const auto slope = static_cast<double>(dloss_dentropy(at.row, at.place));
-      const numbers p = at.log_probs.exp();
-      policy_.add(at, at.log_probs.isInf().select(0.0, -slope * p * (at.log_probs + entropy(at))));
-    }
+    for (const token& at : tokens_)
+      policy_.add(at, static_cast<double>(dloss_dentropy(at.row, at.place)) * at.of.entropy_slopes());
   }
 
  private:

@@ -47,30 +47,39 @@ inline double descend(token_matrix<double>& table, token_matrix<double>& gradien
   return norm;
 }
 
-/// Scores -> their log-softmax. -infinity, say of an item that is placed already, stays what it is; not all
-/// may be.
-template <class Scores>
-[[nodiscard]] typename Scores::PlainObject log_softmax(const Scores& scores) {
-  const double top = scores.maxCoeff();
-  return scores - (top + std::log((scores - top).exp().sum()));
-}
-
-/// Entropy of log-probs, nats; those of -infinity count nothing.
-[[nodiscard]] inline double entropy(const row_values<double>& log_probs) {
-  return -log_probs.isInf().select(0.0, log_probs.exp() * log_probs).sum();
-}
-
-/// The place whose share of [0, 1) holds u; never one of log-prob -infinity.
-template <class LogProbs>
-[[nodiscard]] Eigen::Index draw(const LogProbs& log_probs, double u) {
-  Eigen::Index last = 0;
-  for (Eigen::Index i = 0; i < log_probs.size(); ++i) {
-    if (std::isinf(log_probs(i))) continue;
-    last = i;
-    if ((u -= std::exp(log_probs(i))) < 0.0) break;
+/// The softmax of some scores, an Eigen array. Those of -infinity, say of items that are placed already, have
+/// no share; not all may be.
+template <class Numbers>
+struct softmax {
+  explicit softmax(const Numbers& scores) {
+    const double top = scores.maxCoeff();
+    probs = (scores - top).exp();
+    const double sum = probs.sum();
+    log_probs = scores - (top + std::log(sum));
+    probs /= sum;
   }
-  return last;
-}
+
+  /// Nats.
+  [[nodiscard]] double entropy() const { return -log_probs.isInf().select(0.0, probs * log_probs).sum(); }
+
+  /// dH / dscore_j = -p_j (log p_j + H).
+  [[nodiscard]] Numbers entropy_slopes() const {
+    return log_probs.isInf().select(0.0, -probs * (log_probs + entropy()));
+  }
+
+  /// The place whose share of [0, 1) holds u; never one without a share.
+  [[nodiscard]] Eigen::Index draw(double u) const {
+    Eigen::Index last = 0;
+    for (Eigen::Index i = 0; i < probs.size(); ++i) {
+      if (probs(i) <= 0.0) continue;
+      last = i;
+      if ((u -= probs(i)) < 0.0) break;
+    }
+    return last;
+  }
+
+  Numbers log_probs, probs;
+};
 
 }  // namespace detail
 
@@ -101,8 +110,7 @@ class tabular_policy {
       const std::size_t asked = row / group_size;
       std::vector<int> list;
       for (std::size_t place = 0; place < sizes_.length; ++place)
-        list.push_back(
-            static_cast<int>(detail::draw(log_softmax(cell(prompts[asked], place)), own.uniform())));
+        list.push_back(static_cast<int>(softmax(cell(prompts[asked], place)).draw(own.uniform())));
       append(r, asked, prompts[asked], std::move(list));
     }
     fill_mask(r);
@@ -163,11 +171,11 @@ class tabular_policy {
   [[nodiscard]] token_matrix<double>& logits() { return logits_; }
 
  private:
-  using row_array = Eigen::Array<double, 1, Eigen::Dynamic>;
+  using distribution = detail::softmax<Eigen::Array<double, 1, Eigen::Dynamic>>;
 
   struct token {
     Eigen::Index row, place, cell, item;
-    row_array log_softmax;
+    distribution of;
   };
 
   /// count x T: `value` of each token, 0 elsewhere.
@@ -178,10 +186,8 @@ class tabular_policy {
     for (const token& at : tokens) all(at.row, at.place) = static_cast<float>(value(at));
     return all;
   }
-  [[nodiscard]] static double log_prob(const token& at) { return at.log_softmax(at.item); }
-  [[nodiscard]] static double entropy(const token& at) {
-    return -(at.log_softmax.exp() * at.log_softmax).sum();
-  }
+  [[nodiscard]] static double log_prob(const token& at) { return at.of.log_probs(at.item); }
+  [[nodiscard]] static double entropy(const token& at) { return at.of.entropy(); }
 
   /// The tokens of some rows, each with its distribution.
   [[nodiscard]] std::vector<token> score(const tabular_rollouts& r, row_block rows) const {
@@ -190,14 +196,13 @@ class tabular_policy {
       const std::size_t from = static_cast<std::size_t>(rows.first + row);
       for (std::size_t place = 0; place < r.completions[from].size(); ++place) {
         const Eigen::Index at = cell(r.answered[from], place);
-        all.push_back(
-            {row, static_cast<Eigen::Index>(place), at, r.completions[from][place], log_softmax(at)});
+        all.push_back({row, static_cast<Eigen::Index>(place), at, r.completions[from][place], softmax(at)});
       }
     }
     return all;
   }
 
-  [[nodiscard]] row_array log_softmax(Eigen::Index at) const { return detail::log_softmax(logits_.row(at)); }
+  [[nodiscard]] distribution softmax(Eigen::Index at) const { return distribution(logits_.row(at)); }
 
   /// The row of the table. Throws for a prompt that is not in it.
   Eigen::Index cell(std::size_t prompt, std::size_t place) const {
@@ -243,17 +248,17 @@ class tabular_policy::forward_pass {
   void backward(const token_view<float>& dloss_dlogp) {
     for (const token& at : tokens_) {
       const double slope = static_cast<double>(dloss_dlogp(at.row, at.place));
-      policy_.gradient_.row(at.cell) -= slope * at.log_softmax.exp();
+      policy_.gradient_.row(at.cell) -= slope * at.of.probs;
       policy_.gradient_(at.cell, at.item) += slope;
     }
   }
 
-  /// The same, and that of dloss_dentropy, count x T: dH/dlogit_v = -p_v (log p_v + H).
+  /// The same, and that of dloss_dentropy, count x T.
   void backward(const token_view<float>& dloss_dlogp, const token_view<float>& dloss_dentropy) {
     backward(dloss_dlogp);
     for (const token& at : tokens_)
-      policy_.gradient_.row(at.cell) -= static_cast<double>(dloss_dentropy(at.row, at.place)) *
-                                        at.log_softmax.exp() * (at.log_softmax + entropy(at));
+      policy_.gradient_.row(at.cell) +=
+          static_cast<double>(dloss_dentropy(at.row, at.place)) * at.of.entropy_slopes();
   }
 
  private:

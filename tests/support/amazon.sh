@@ -5,7 +5,7 @@
 settings=(--data "$work/Toys" --seeds 1 2 --epochs 4 --grpo-steps 2 --prompts 8 --list-length 5)
 
 "$program" "${settings[@]}" --output "$work/one" --results "$work/all.json" >"$work/one.log" 2>&1 || fail "$(cat "$work/one.log")"
-for model in popularity "Markov chain" "sequence kNN" transitions transformer SFT "SFT, list too" "SFT + GRPO"; do
+for model in popularity "Markov chain" "sequence kNN" transitions transformer SFT "SFT + GRPO" "SFT, list too" "SFT, list too + GRPO"; do
   grep -q "^  $model  *\.[0-9]" "$work/one.log" || fail "no figures of $model: $(cat "$work/one.log")"
   grep -q "\"$model\": {" "$work/one/models.json" || fail "models.json lacks $model"
 done

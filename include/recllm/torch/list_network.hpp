@@ -144,6 +144,7 @@ class list_network {
 
  private:
   using numbers = row_values<double>;
+  using distribution = recllm::detail::softmax<numbers>;
 
   /// f of every candidate of some prompts, one after the other.
   struct deep_scores {
@@ -224,22 +225,21 @@ class list_network<Prompt>::forward_pass {
   void backward(const token_view<float>& dloss_dlogp, const token_view<float>& dloss_dentropy) {
     token_matrix<double> dwide = token_matrix<double>::Zero(1, weights_.cols());
     std::vector<double> dscores(scores_.host.size(), 0.0);
-    policy_.lists_.replay(
-        rollouts_, rows_, weights_, scores_,
-        [&](Eigen::Index row, Eigen::Index place, Eigen::Index pick, const numbers& log_probs,
-            const token_matrix<double>& phi) {
-          // dlogp / dscore_j = [j = pick] - p_j,  dH / dscore_j = -p_j (log p_j + H)
-          const auto slope = static_cast<double>(dloss_dlogp(row, place));
-          const auto of_entropy = static_cast<double>(dloss_dentropy(row, place));
-          const numbers p = log_probs.exp();
-          numbers slopes = log_probs.isInf().select(
-              0.0, -p * (slope + of_entropy * (log_probs + static_cast<double>(entropies_(row, place)))));
-          slopes(pick) += slope;
-          dwide += (slopes.matrix().transpose() * phi.matrix()).array();
-          const std::size_t prompt = rollouts_.prompt[static_cast<std::size_t>(rows_.first + row)];
-          Eigen::Map<numbers>(dscores.data() + scores_.begin[prompt - scores_.first], slopes.size()) +=
-              slopes;
-        });
+    policy_.lists_.replay(rollouts_, rows_, weights_, scores_,
+                          [&](Eigen::Index row, Eigen::Index place, Eigen::Index pick, const distribution& of,
+                              const token_matrix<double>& phi) {
+                            // dlogp / dscore_j = [j = pick] - p_j
+                            const auto slope = static_cast<double>(dloss_dlogp(row, place));
+                            numbers slopes = -slope * of.probs;
+                            slopes(pick) += slope;
+                            if (const float of_entropy = dloss_dentropy(row, place); of_entropy != 0.0f)
+                              slopes += static_cast<double>(of_entropy) * of.entropy_slopes();
+                            dwide += (slopes.matrix().transpose() * phi.matrix()).array();
+                            const std::size_t prompt =
+                                rollouts_.prompt[static_cast<std::size_t>(rows_.first + row)];
+                            Eigen::Map<numbers>(dscores.data() + scores_.begin[prompt - scores_.first],
+                                                slopes.size()) += slopes;
+                          });
     const at::Tensor& w = policy_.weights_.at("wide.weight");
     const at::Tensor of_w = at::empty_like(w);
     Eigen::Map<token_matrix<float>>(of_w.template data_ptr<float>(), 1, dwide.cols()) =
@@ -262,9 +262,9 @@ class list_network<Prompt>::forward_pass {
         entropies_(log_probs_) {
     policy.lists_.replay(
         r, rows, weights_, scores_,
-        [&](Eigen::Index row, Eigen::Index place, Eigen::Index pick, const numbers& log_probs, const auto&) {
-          log_probs_(row, place) = static_cast<float>(log_probs(pick));
-          entropies_(row, place) = static_cast<float>(recllm::detail::entropy(log_probs));
+        [&](Eigen::Index row, Eigen::Index place, Eigen::Index pick, const distribution& of, const auto&) {
+          log_probs_(row, place) = static_cast<float>(of.log_probs(pick));
+          entropies_(row, place) = static_cast<float>(of.entropy());
         });
   }
 
