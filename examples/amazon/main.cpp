@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <iterator>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -56,7 +58,7 @@ int main(int argc, char** argv) try {
       ->capture_default_str();
   app.add_option("--similar", similar, "weight of items like the next one in the reward")
       ->capture_default_str();
-  app.add_flag("--reasons", reasons, "the transformer names the next item's category before it");
+  app.add_flag("--reasons", reasons, "the transformer names the next item's category and brand before it");
   app.add_flag("--with-validation", with_validation, "train on the validation items too");
   app.add_flag("--validate", validate, "measure on the validation items; the test stays unseen");
   app.add_flag("--resume", resume, "go on with the SFT of an interrupted run in --output");
@@ -142,67 +144,73 @@ bootstrap over users. A third of the test pairs of the sets of 2014 fall on the 
 
   struct lists_of_seed {
     std::vector<sequence> transformer, sft, practised, taught, taught_and_practised;
-    double without_advantage = 0, without_advantage_later = 0;  // shares of the groups
   };
   std::vector<lists_of_seed> lists(seeds.size());
+  std::vector<double> without_advantage(2 * seeds.size());  // shares of the groups
   jsonl_log log(output / "metrics.jsonl");
+  const auto writers_of_seeds = [&](std::size_t length) {
+    std::vector<list_writer> all;
+    for (const std::uint64_t seed : seeds)
+      all.push_back(untaught_writer(first_weights(1, prior_weight), length, seed));
+    return all;
+  };
+  std::vector<list_writer> alone = writers_of_seeds(list_length), taught = writers_of_seeds(1), both = alone;
   {
     progress bar(
         {.label = "GRPO", .total = seeds.size() * static_cast<std::size_t>(grpo_steps + more_steps)});
-    two_at_a_time(seeds.size(), [&](std::size_t number) {
-      const ranker& model = trainings[number].model;
-      const std::uint64_t seed = seeds[number];
-      lists_of_seed& mine = lists[number];
-      const std::vector<slate> slates = slates_of(model, facts, counts, prior_weight, asked);
-      mine.transformer = ranked_by(model, asked);
-      for (const slate& one : slates) mine.sft.push_back(one.candidates);
-      const auto longer_lists = [&](const list_writer& writer) {
-        return written_by(with_length(writer, 2 * longest), slates);
-      };
-      const auto practise = [&](list_writer& writer, const char* phase, const grpo& objective,
-                                std::ptrdiff_t steps, double rate, const list_writer* reference) {
-        double without_advantage = 0;
-        for (const auto& m : train(writer, objective, goal, practised,
-                                   {.steps = steps,
-                                   .prompts_per_step = std::min(prompts, practised.size()),
-                                   .group_size = group_size,
-                                   .learning_rate = rate,
-                                   .schedule = schedule::linear,
-                                   .seed = seed},
-                                   reference) |
-                                 until(stop)) {
+    two_at_a_time(2 * seeds.size(), [&](std::size_t number) {
+      const std::size_t i = number % seeds.size();
+      const bool after_control = number >= seeds.size();
+      grpo objective{.kl_coef = 0, .entropy_coef = entropy_coef, .scale = advantage_scale::none};
+      if (after_control) {
+        for (const auto& m :
+             fit(taught[i], sft{}, found, list_lesson_settings(found.size(), seeds[i])) | until(stop)) {
           const std::lock_guard writing(one_writes);
-          bar(m);
-          log.with({{"phase", phase}, {"seed", seed}})(m);
-          without_advantage += m.frac_reward_zero_std / static_cast<double>(steps);
+          log.with({{"phase", "list sft"}, {"seed", seeds[i]}})(m);
         }
-        return without_advantage;
-      };
-
-      list_writer writer = untaught_writer(first_weights(1, prior_weight), list_length, seed);
-      mine.without_advantage = practise(
-          writer, "grpo", {.kl_coef = 0, .entropy_coef = entropy_coef, .scale = advantage_scale::none},
-          grpo_steps, learning_rate, nullptr);
-      if (stop()) return;
-      mine.practised = longer_lists(writer);
-
-      list_writer taught = untaught_writer(first_weights(1, prior_weight), 1, seed);
-      for (const auto& m : fit(taught, sft{}, found, list_lesson_settings(found.size(), seed))) {
-        const std::lock_guard writing(one_writes);
-        log.with({{"phase", "list sft"}, {"seed", seed}})(m);
+        both[i] = with_length(taught[i], list_length);
+        objective.kl_coef = kl_coef;
+        objective.entropy_coef = 0;
       }
-      mine.taught = longer_lists(taught);
-
-      const list_writer control = with_length(taught, list_length);
-      writer = control;
-      mine.without_advantage_later =
-          practise(writer, "grpo after list sft", {.kl_coef = kl_coef, .scale = advantage_scale::none},
-                   more_steps, learning_rate / 30, &control);
-      if (!stop()) mine.taught_and_practised = longer_lists(writer);
+      list_writer& writer = after_control ? both[i] : alone[i];
+      const list_writer control = writer;
+      const std::ptrdiff_t steps = after_control ? more_steps : grpo_steps;
+      for (const auto& m : train(writer, objective, goal, practised,
+                                 {.steps = steps,
+                                 .prompts_per_step = std::min(prompts, practised.size()),
+                                 .group_size = group_size,
+                                 .learning_rate = after_control ? learning_rate / 30 : learning_rate,
+                                 .schedule = schedule::linear,
+                                 .seed = seeds[i]},
+                                 after_control ? &control : nullptr) |
+                               until(stop)) {
+        const std::lock_guard writing(one_writes);
+        bar(m);
+        log.with({{"phase", after_control ? "grpo after list sft" : "grpo"}, {"seed", seeds[i]}})(m);
+        without_advantage[number] += m.frac_reward_zero_std / static_cast<double>(steps);
+      }
     });
   }
-
   if (stop()) return stopped();
+
+  // Every model's lists; the slates of some shoppers at a time.
+  two_at_a_time(seeds.size(), [&](std::size_t i) {
+    const ranker& model = trainings[i].model;
+    lists_of_seed& mine = lists[i];
+    mine.transformer = ranked_by(model, asked);
+    const auto add = [](std::vector<sequence>& to, std::vector<sequence> more) {
+      std::ranges::move(more, std::back_inserter(to));
+    };
+    for (std::size_t first = 0; first < asked.size(); first += 1024) {
+      const std::vector<slate> slates =
+          slates_of(model, facts, counts, prior_weight,
+                    std::span(asked).subspan(first, std::min<std::size_t>(1024, asked.size() - first)));
+      for (const slate& one : slates) mine.sft.push_back(one.candidates);
+      add(mine.practised, written_by(with_length(alone[i], 2 * longest), slates));
+      add(mine.taught, written_by(with_length(taught[i], 2 * longest), slates));
+      add(mine.taught_and_practised, written_by(with_length(both[i], 2 * longest), slates));
+    }
+  });
 
   // Every model's figures.
   std::vector<measured> rows;
@@ -241,13 +249,10 @@ bootstrap over users. A third of the test pairs of the sets of 2014 fall on the 
   for (const measured& one : rows) figures[one.name()] = intervals_of(one);
   examples::print(interval_table(final.name() + " with intervals" + tag, figures[final.name()]));
   examples::print(differences);
-  double without_advantage = 0, later = 0;
-  for (const lists_of_seed& one : lists) {
-    without_advantage += one.without_advantage / static_cast<double>(seeds.size());
-    later += one.without_advantage_later / static_cast<double>(seeds.size());
-  }
-  std::printf("\ngroups without advantage: %.1f %%, after list SFT %.1f %%\n", 100 * without_advantage,
-              100 * later);
+  const auto shares = std::span(without_advantage);
+  std::printf("\ngroups without advantage: %.1f %%, after list SFT %.1f %%\n",
+              100 * measure::mean(shares.first(seeds.size())),
+              100 * measure::mean(shares.last(seeds.size())));
   write_results(output / "models.json", set + tag, figures);
   if (!results.empty()) write_results(results, set, figures[final.name()]);
   return 0;

@@ -127,11 +127,14 @@ inline std::vector<example<shopper, lm::item_answer>> lessons_of(std::span<const
   return all;
 }
 
-/// A transformer of width 64; with reasons, it names an item's category before the item.
+/// A transformer of width 64; with reasons, it names an item's category and brand before the item, or the
+/// category again where the item has no brand.
 inline ranker untrained_ranker(const item_facts& facts, bool reasons, random_stream rng) {
   std::vector<std::vector<std::size_t>> named;
   if (reasons)
-    for (const std::size_t category : facts.category) named.push_back({category});
+    for (std::size_t i = 0; i < facts.category.size(); ++i)
+      named.push_back(
+          {facts.category[i], facts.brand[i] == item_facts::none ? facts.category[i] : facts.brand[i]});
   return ranker(lm::item_transformer({.items = facts.category.size(), .attributes = facts.attributes}, rng),
                 {.reasons = std::move(named), .input_dropout = 0.3, .dropout = 0.2});
 }

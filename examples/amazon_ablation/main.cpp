@@ -40,7 +40,7 @@ struct variant {
   std::string name;
   std::function<double(const slate&, const sequence&)> goal = {};  ///< none: no GRPO
   std::size_t group_size = 12;
-  double kl_coef = 0.0, learning_rate = 1e-2;
+  double kl_coef = 0.0, entropy_coef = 1e-3, learning_rate = 1e-2;
   advantage_scale scale = advantage_scale::none;
   bool sft = false;                  ///< cross-entropy on the practice items before
   std::vector<double> weights = {};  ///< to begin with; none: the ranker's order
@@ -203,7 +203,8 @@ int main(int argc, char** argv) try {
     if (!how.goal) return writer;
     const list_writer reference = writer;
     for (const auto& m :
-         train(writer, grpo{.kl_coef = how.kl_coef, .scale = how.scale}, how.goal, on.practised,
+         train(writer, grpo{.kl_coef = how.kl_coef, .entropy_coef = how.entropy_coef, .scale = how.scale},
+               how.goal, on.practised,
                {.steps = steps,
                .prompts_per_step = std::min(prompts, on.practised.size()),
                .group_size = how.group_size,
@@ -254,11 +255,15 @@ int main(int argc, char** argv) try {
   const auto weighted = [&](double weight, const auto& term) {
     return variant{.name = text("%g", weight), .goal = reward_of(dense + weight * term)};
   };
-  const std::vector<variant> phases{
-      {.name = "SFT"},
-      {.name = "SFT, list too", .sft = true},
-      {.name = "SFT + GRPO", .goal = reward_of(dense)},
-      {.name = "SFT, list too + GRPO", .goal = reward_of(dense), .learning_rate = 1e-4, .sft = true}};
+  const std::vector<variant> phases{{.name = "SFT"},
+                                    {.name = "SFT, list too", .sft = true},
+                                    {.name = "SFT + GRPO", .goal = reward_of(dense)},
+                                    {.name = "SFT, list too + GRPO",
+                                     .goal = reward_of(dense),
+                                     .kl_coef = 0.02,
+                                     .entropy_coef = 0.0,
+                                     .learning_rate = 1e-2 / 30,
+                                     .sft = true}};
   const variant plain_lcs{
       .name = "plain LCS",
       .goal = reward_of(1.0 * reward::lcs(&slate::next_items, measure::uniform_weight{}))},
@@ -279,15 +284,19 @@ int main(int argc, char** argv) try {
           .goal = reward_of(dense - 0.2 * reward::seen(&slate::history)),
           .weights = may_repeat}},
         {}, false);
-    std::vector<variant> sizes, divergences;
+    std::vector<variant> sizes, divergences, bonuses;
     for (const std::size_t size : {4, 8, 32})
       sizes.push_back({.name = std::to_string(size), .goal = reward_of(dense), .group_size = size});
     for (const double coef : {0.01, 0.03, 0.1})
       divergences.push_back({.name = text("%g", coef), .goal = reward_of(dense), .kl_coef = coef});
+    for (const double coef : {0.0, 0.003, 0.01})
+      bonuses.push_back({.name = text("%g", coef), .goal = reward_of(dense), .entropy_coef = coef});
     again(base, "group size", "12");
     run("group size", on, sizes);
     again(base, "KL coefficient", "0");
     run("KL coefficient", on, divergences);
+    again(base, "entropy coefficient", "0.001");
+    run("entropy coefficient", on, bonuses);
     again(base, "advantages", "less the mean");
     run("advantages", on,
         {{.name = "over the deviation",
