@@ -11,6 +11,10 @@
 #include <string>
 #include <vector>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <ATen/Parallel.h>
 
 #include <recllm/sft.hpp>
@@ -65,6 +69,13 @@ inline training training_of(std::string name, const item_facts& facts, std::span
            .seed = options.seed}};
 }
 
+/// Gives what was freed back to the system: glibc would keep gigabytes that training's tensors leave.
+inline void trim_memory() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
 /// Trains all, each with its log and a checkpoint an epoch in a folder of `output`; goes on from the last
 /// checkpoints with `resume`. After stop() was true a checkpoint is saved and they are left as they are.
 inline void train_rankers(std::span<training> trainings, const std::filesystem::path& output, bool resume,
@@ -96,6 +107,7 @@ inline void train_rankers(std::span<training> trainings, const std::filesystem::
       const std::lock_guard writing(one_writes);
       bar(m);
     }
+    trim_memory();
   });
 }
 
