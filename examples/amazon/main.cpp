@@ -7,6 +7,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -198,17 +199,17 @@ bootstrap over users. A third of the test pairs of the sets of 2014 fall on the 
     const ranker& model = trainings[i].model;
     lists_of_seed& mine = lists[i];
     mine.transformer = ranked_by(model, asked);
-    const auto add = [](std::vector<sequence>& to, std::vector<sequence> more) {
-      std::ranges::move(more, std::back_inserter(to));
-    };
+    const std::pair<std::vector<sequence>*, list_writer> written[] = {
+        {&mine.practised, with_length(alone[i], 2 * longest)},
+        {&mine.taught, with_length(taught[i], 2 * longest)},
+        {&mine.taught_and_practised, with_length(both[i], 2 * longest)}};
     for (std::size_t first = 0; first < asked.size(); first += 1024) {
       const std::vector<slate> slates =
           slates_of(model, facts, counts, prior_weight,
                     std::span(asked).subspan(first, std::min<std::size_t>(1024, asked.size() - first)));
       for (const slate& one : slates) mine.sft.push_back(one.candidates);
-      add(mine.practised, written_by(with_length(alone[i], 2 * longest), slates));
-      add(mine.taught, written_by(with_length(taught[i], 2 * longest), slates));
-      add(mine.taught_and_practised, written_by(with_length(both[i], 2 * longest), slates));
+      for (const auto& [to, writer] : written)
+        std::ranges::move(written_by(writer, slates), std::back_inserter(*to));
     }
   });
 
