@@ -92,8 +92,8 @@ def settings(name, folder, arguments):
         own["train_neg_sample_args"] = None
     if name == "S3Rec":
         own["train_stage"] = "pretrain"
-        own["save_step"] = arguments.epochs
-        own["pretrain_epochs"] = arguments.epochs
+        own["save_step"] = arguments.pretrain_epochs
+        own["pretrain_epochs"] = arguments.pretrain_epochs
     return own
 
 
@@ -163,6 +163,7 @@ def main():
     parser.add_argument("data", type=pathlib.Path, help="folder with sequences.tsv and items.tsv")
     parser.add_argument("models", nargs="+", help="SASRec, SASRec/BCE, SASRec/BPR, GRU4Rec, BERT4Rec, FDSA, S3Rec, ...")
     parser.add_argument("--epochs", type=int, default=100, help="at most; stops after 3 without a better validation")
+    parser.add_argument("--pretrain-epochs", type=int, default=100, help="of S3Rec")
     parser.add_argument("--length", type=int, default=50, help="of the history that a model sees")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)

@@ -455,7 +455,9 @@ int main(int argc, char** argv) try {
     const bool begins = first == nullptr || first->group != one.group;
     if (begins) {
       first = &one;
-      bars.push_back({.title = one.group, .y_label = "NDCG@10", .groups = {"NDCG@10"}});
+      bars.push_back({.title = one.group,
+                      .y_label = "ten-thousandths of NDCG@10",
+                      .bars = {{.label = "more than " + one.name}}});
     }
     const std::vector<double> values = one.per_user(&ranking_values::ndcg);
     std::vector<double> more = values;
@@ -470,8 +472,11 @@ int main(int argc, char** argv) try {
          digits(one.mean(&ranking_values::recall)), text("%.3f", one.mean(&ranking_values::diversity)),
          text("%.2f", one.mean(&ranking_values::novelty)), text("%.3f", one.coverage()),
          one.without_advantage < 0.0 ? "" : text("%.1f %%", 100.0 * one.without_advantage)});
-    bars.back().bars.push_back(
-        {.label = one.name, .values = {measure::mean(values)}, .errors = {(range.high - range.low) / 2.0}});
+    if (!begins) {
+      bars.back().groups.push_back(one.name);
+      bars.back().bars.front().values.push_back(1e4 * measure::mean(more));
+      bars.back().bars.front().errors.push_back(1e4 * (difference.high - difference.low) / 2.0);
+    }
     std::vector<double> of_seeds;
     for (const ranking_report& report : one.reports) of_seeds.push_back(measure::mean(report.at(shown).ndcg));
     figures[one.group][one.name] = {{"ndcg@10", measure::mean(values)},
