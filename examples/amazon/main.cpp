@@ -43,7 +43,9 @@ int main(int argc, char** argv) try {
   app.add_option("--epochs", epochs, "of SFT")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--prior-weight", prior_weight, "of the transitions' evidence in the logits")
       ->capture_default_str();
-  app.add_option("--knn-backward", backward, "sequence kNN's share for a step back")->capture_default_str();
+  app.add_option("--knn-backward", backward, "sequence kNN's share for a step back")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_option("--grpo-steps", grpo_steps)->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--group-size", group_size, "lists a prompt")
       ->check(CLI::Range(2, 1024))
@@ -52,10 +54,12 @@ int main(int argc, char** argv) try {
   app.add_option("--list-length", list_length, "items of a list in GRPO")
       ->check(CLI::Range(std::size_t{1}, candidates))
       ->capture_default_str();
-  app.add_option("--learning-rate", learning_rate, "of GRPO at its start")->capture_default_str();
+  app.add_option("--learning-rate", learning_rate, "of GRPO at its start")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--entropy-coef", entropy_coef, "of GRPO from SFT's order")->capture_default_str();
   app.add_option("--kl-coef", kl_coef, "towards the control, of GRPO from there")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_option("--similar", similar, "weight of items like the next one in the reward")
       ->capture_default_str();
@@ -67,6 +71,7 @@ int main(int argc, char** argv) try {
   require(!(validate && with_validation), "amazon: --validate and --with-validation exclude each other");
   require(results.empty() || !(validate || with_validation),
           "amazon: --results holds the test's figures alone; leave out --validate and --with-validation");
+  if (!results.empty()) (void)read_results(results);  // a fault is told before training
 
   // Leave-one-out: a user's last item is the test, the last but one the validation. The ranker is trained on
   // all before; with --with-validation on that, too.
@@ -183,7 +188,7 @@ bootstrap over users. A third of the test pairs of the sets of 2014 fall on the 
                                  .learning_rate = after_control ? learning_rate / 30 : learning_rate,
                                  .schedule = schedule::linear,
                                  .seed = seeds[i]},
-                                 after_control ? &control : nullptr) |
+                                 objective.kl_coef > 0 ? &control : nullptr) |
                                until(stop)) {
         const std::lock_guard writing(one_writes);
         bar(m);
@@ -203,7 +208,7 @@ bootstrap over users. A third of the test pairs of the sets of 2014 fall on the 
         {&mine.practised, with_length(alone[i], 2 * longest)},
         {&mine.taught, with_length(taught[i], 2 * longest)},
         {&mine.taught_and_practised, with_length(both[i], 2 * longest)}};
-    for (std::size_t first = 0; first < asked.size(); first += 1024) {
+    for (std::size_t first = 0; first < asked.size() && !stop(); first += 1024) {
       const std::vector<slate> slates =
           slates_of(model, facts, counts, prior_weight,
                     std::span(asked).subspan(first, std::min<std::size_t>(1024, asked.size() - first)));
@@ -212,6 +217,7 @@ bootstrap over users. A third of the test pairs of the sets of 2014 fall on the 
         std::ranges::move(written_by(writer, slates), std::back_inserter(*to));
     }
   });
+  if (stop()) return stopped();
 
   // Every model's figures.
   std::vector<measured> rows;

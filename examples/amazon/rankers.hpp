@@ -82,6 +82,8 @@ inline void train_rankers(std::span<training> trainings, const std::filesystem::
                           const std::function<bool()>& stop) {
   std::size_t total = 0, first = 0;
   for (training& one : trainings) {
+    require(std::ranges::count(trainings, one.name, &training::name) == 1, "two models are called ", one.name,
+            ": is a seed given twice?");
     checkpoints saved(output / one.name);
     if (!resume) saved.clear();
     if (const auto last = saved.latest()) {

@@ -62,9 +62,9 @@ inline report_table empty_table(const std::string& title) {
 
 /// RecLLM-R1's Table 1, arXiv 2506.19235, as rows under these columns; it has K = 5 and 10 only.
 inline const std::map<std::string, std::vector<std::string>> table_1{
-    {"Beauty", {"RecLLM-R1, paper", "", ".0541", ".0405", ".0729", ".0459"}},
-    {"Sports_and_Outdoors", {"RecLLM-R1, paper", "", ".0322", ".0237", ".0471", ".0302"}},
-    {"Toys_and_Games", {"RecLLM-R1, paper", "", ".0596", ".0411", ".0773", ".0508"}}};
+    {"Beauty", {"RecLLM-R1, Table 1", "", ".0541", ".0405", ".0729", ".0459"}},
+    {"Sports_and_Outdoors", {"RecLLM-R1, Table 1", "", ".0322", ".0237", ".0471", ".0302"}},
+    {"Toys_and_Games", {"RecLLM-R1, Table 1", "", ".0596", ".0411", ".0773", ".0508"}}};
 
 /// The rankings of a model, of one seed or more. Figures are means over seeds and users; intervals are by
 /// bootstrap over users, 95%, of each user's mean over the seeds.
@@ -198,13 +198,21 @@ inline void keep_settings(const std::filesystem::path& path, bool resume, const 
   examples::require_same_settings(before, now);
 }
 
-/// Sets `dataset` in a file of results, which may not be there yet. Throws std::invalid_argument where it is
-/// no JSON object.
-inline void write_results(const std::filesystem::path& path, const std::string& dataset,
-                          const nlohmann::ordered_json& figures) {
+/// A file of results, empty where it is not there yet. Throws std::invalid_argument where it is no JSON
+/// object, and where its folder is not there.
+inline nlohmann::ordered_json read_results(const std::filesystem::path& path) {
+  require(std::filesystem::is_directory(std::filesystem::absolute(path).parent_path()),
+          "amazon: ", path.string(), ": there is no such folder");
   nlohmann::ordered_json all = nlohmann::ordered_json::object();
   if (std::ifstream in(path); in) all = nlohmann::ordered_json::parse(in, nullptr, false);
   require(all.is_object(), "amazon: ", path.string(), " is not a JSON object; name another file");
+  return all;
+}
+
+/// Sets `dataset` in a file of results, see read_results().
+inline void write_results(const std::filesystem::path& path, const std::string& dataset,
+                          const nlohmann::ordered_json& figures) {
+  nlohmann::ordered_json all = read_results(path);
   all[dataset] = figures;
   write_file_atomically(path, all.dump(2) + "\n");
 }

@@ -69,6 +69,8 @@ struct item_facts {
     const auto number = [&](const std::string& name) {
       return numbers.try_emplace(name, numbers.size()).first->second;
     };
+    require(std::ranges::any_of(data.items, [](const item& one) { return !one.topics.empty(); }),
+            "no item has a category; is items.tsv beside the sequences?");
     for (const item& one : data.items) {
       std::vector<std::size_t>& of = attributes.emplace_back();
       for (const std::string& topic : one.topics) of.push_back(number("category " + topic));

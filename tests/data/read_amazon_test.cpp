@@ -132,10 +132,11 @@ TEST_CASE("sequences, with and without items") {
     shop.write("sequences.tsv", text);
     CHECK_THROWS_WITH(read_amazon_sequences(shop.path), Contains("sequences.tsv" + why));
   };
-  refused("h\n1\t10\n1\t20\n", ":3: user '1' is there twice; expected one line each");
-  refused("h\n1\t30\n", ":2: item '30' has no row in ");
-  refused("h\n1\t\n", ":2: user '1' has no items");
-  refused("h\n", ":1: there is no sequence");
+  refused("1\t10\n2\t20\n", ":1: the header is '1\t10'; expected user_id and item_ids");
+  refused("user_id\titem_ids\n1\t10\n1\t20\n", ":3: user '1' is there twice; expected one line each");
+  refused("user_id\n1\t30\n", ":2: item '30' has no row in ");
+  refused("user_id\n1\t\n", ":2: user '1' has no items");
+  refused("user_id\n", ":1: there is no sequence");
   refused("", ": the file is empty; expected a header");
 }
 

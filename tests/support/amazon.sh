@@ -34,6 +34,8 @@ refused() {  # expected words, arguments
 refused "the run had with_validation = false, this command has true" "${settings[@]}" --output "$work/one" --resume --with-validation
 refused "holds neither sequences.tsv" --data "$work" --output "$work/two"
 refused "does not hold a run's settings" "${settings[@]}" --output "$work/two" --resume
+refused "is a seed given twice" "${settings[@]}" --seeds 1 --output "$work/two"
+refused "no such folder" "${settings[@]}" --output "$work/two" --results "$work/none/all.json"
 refused "exclude each other" "${settings[@]}" --output "$work/two" --validate --with-validation
 refused "holds the test's figures alone" "${settings[@]}" --output "$work/two" --validate --results "$work/all.json"
 refused "holds the test's figures alone" "${settings[@]}" --output "$work/two" --with-validation --results "$work/all.json"

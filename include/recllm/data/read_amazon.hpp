@@ -106,6 +106,8 @@ namespace detail {
 inline void read_sequences(const std::filesystem::path& path, bool header, dataset_builder& data) {
   text_file file("read_amazon_sequences", path, "file of sequences");
   if (header && !file.next_line()) file.fail("the file is empty; expected a header");
+  if (header && !file.text().starts_with("user_id"))
+    file.fail("the header is '", file.text(), "'; expected user_id and item_ids");
   while (file.next_line()) {
     std::string_view rest = file.text();
     const auto next_word = [&] {
@@ -129,7 +131,8 @@ inline void read_sequences(const std::filesystem::path& path, bool header, datas
 
 }  // namespace detail
 
-/// Reads 5-core sequences: a line a user, with the items' ids oldest first, in sequences.tsv (under a header)
+/// Reads 5-core sequences: a line a user, with the items' ids oldest first, in sequences.tsv (under a header
+/// that begins with user_id)
 /// or sequential_data.txt (without); and items.tsv, where it is there, with the columns item_id, title, brand
 /// and categories (a path, "Beauty > Makeup > Nails") and perhaps others: topics are the parts of the path,
 /// attributes are brand and all other columns, where they hold something.
