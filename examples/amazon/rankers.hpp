@@ -78,6 +78,7 @@ inline void trim_memory() {
 
 /// Trains all, each with its log and a checkpoint an epoch in a folder of `output`; goes on from the last
 /// checkpoints with `resume`. After stop() was true a checkpoint is saved and they are left as they are.
+/// Throws std::invalid_argument where two have one name.
 inline void train_rankers(std::span<training> trainings, const std::filesystem::path& output, bool resume,
                           const std::function<bool()>& stop) {
   std::size_t total = 0, first = 0;

@@ -63,6 +63,7 @@ inline std::vector<std::string> texts_of(std::span<const item> items) {
 }
 
 /// The items' attributes as numbers: categories of all levels, and the brand; and how alike their texts are.
+/// Throws std::invalid_argument where no item has a category.
 struct item_facts {
   explicit item_facts(const dataset& data) : texts(texts_of(data.items)) {
     std::map<std::string, std::size_t> numbers;

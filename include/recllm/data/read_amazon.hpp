@@ -132,10 +132,9 @@ inline void read_sequences(const std::filesystem::path& path, bool header, datas
 }  // namespace detail
 
 /// Reads 5-core sequences: a line a user, with the items' ids oldest first, in sequences.tsv (under a header
-/// that begins with user_id)
-/// or sequential_data.txt (without); and items.tsv, where it is there, with the columns item_id, title, brand
-/// and categories (a path, "Beauty > Makeup > Nails") and perhaps others: topics are the parts of the path,
-/// attributes are brand and all other columns, where they hold something.
+/// that begins with user_id) or sequential_data.txt (without); and items.tsv, where it is there, with the
+/// columns item_id, title, brand and categories (a path, "Beauty > Makeup > Nails") and perhaps others:
+/// topics are the parts of the path, attributes are brand and all other columns, where they hold something.
 ///
 /// The files tell neither time nor kind: events are purchases of value 1, and their time is their place in
 /// the sequence, 0, 1, ...: an order, no date. Throws std::invalid_argument, naming file, line and value, for
